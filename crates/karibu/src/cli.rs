@@ -1,0 +1,217 @@
+//! The command line: commands by clap, a flag per setting from the table.
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::refusal::Refusal;
+use crate::settings::table::{self, TABLE};
+
+/// Version and commit.
+pub(crate) const COMMIT: &str = env!("KARIBU_BUILD_COMMIT");
+
+/// Registers people for conferences: form, registrations, mails, in one program.
+#[derive(Debug, Parser)]
+#[command(name = "karibu", disable_help_subcommand = true)]
+#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KARIBU_BUILD_COMMIT"), ")"))]
+#[command(after_help = "Each setting may also be an environment variable (KARIBU_PUBLIC_URL), a file named by one \
+    (KARIBU_PUBLIC_URL_FILE), or a line of karibu.toml in the working folder (public_url = \"…\"). \
+    Exit code: 0 done, 1 something was found wrong, 2 called wrongly.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the pages and send the mails (also without a command)
+    Serve,
+    /// Make or change the database's tables
+    Migrate,
+    /// Events and their forms
+    #[command(subcommand, arg_required_else_help = true)]
+    Event(EventCommand),
+    /// Mails to organisers and registrants
+    #[command(subcommand, arg_required_else_help = true)]
+    Notifications(NotificationsCommand),
+}
+
+/// `karibu event …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventCommand {
+    /// Store an event file; a running server shows it within a second
+    Import {
+        /// The event file, or - for standard input
+        file: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the event file as it was imported
+    Export {
+        /// The event's part of its URLs
+        slug: String,
+    },
+    /// List all events
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Views, opened forms, registrations by status, places
+    Stats {
+        /// The event's part of its URLs
+        slug: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `karibu notifications …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotificationsCommand {
+    /// List the latest mails, newest first
+    List {
+        /// Only those in this state
+        #[arg(long, value_parser = ["pending", "sent", "parked"])]
+        state: Option<String>,
+        /// Only those of this event
+        #[arg(long, value_name = "SLUG")]
+        event: Option<String>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a mail again, or all that are parked
+    Resend {
+        #[command(flatten)]
+        which: Which,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which mails.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The mail's id, as `notifications list` shows it
+    pub(crate) id: Option<uuid::Uuid>,
+    /// All parked mails
+    #[arg(long)]
+    pub(crate) parked: bool,
+}
+
+/// What the command line asks for.
+pub(crate) enum Asked {
+    /// A command with the settings given as flags.
+    Do(Command, Vec<(&'static str, String)>),
+    /// Only a text: help or version.
+    Tell(clap::Error),
+}
+
+/// Reads the command line.
+pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Asked, Refusal> {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Ok(Asked::Tell(error));
+        }
+        Err(error) => return Err(refusal(&error)),
+    };
+    let flags = TABLE
+        .iter()
+        .filter_map(|setting| matches.get_one::<String>(setting.name).map(|text| (setting.name, text.clone())));
+    let flags = flags.collect();
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(&error))?;
+    Ok(Asked::Do(cli.command.unwrap_or(Command::Serve), flags))
+}
+
+fn command() -> clap::Command {
+    let flags = TABLE.iter().map(|setting| {
+        let help = match setting.default {
+            Some(default) => format!("{} [default: {default}]", setting.help),
+            None => setting.help.to_owned(),
+        };
+        Arg::new(setting.name)
+            .long(table::flag(setting.name))
+            .value_name(setting.value)
+            .help(help)
+            .help_heading("Settings")
+            .global(true)
+    });
+    Cli::command().args(flags)
+}
+
+/// clap explains in paragraphs; one sentence will do.
+fn refusal(error: &clap::Error) -> Refusal {
+    let text = error.to_string();
+    let mut sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if sentence.ends_with(':') {
+        // What is missing stands on the next lines.
+        let missing = text.lines().skip(1).map_while(|line| line.strip_prefix("  ")).map(str::trim);
+        sentence = format!("{sentence} {}", missing.collect::<Vec<_>>().join(", "));
+    }
+    let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let suggested = suggested.into_iter().find_map(|kind| error.get(kind)).map(ToString::to_string);
+    let advice = suggested.map_or_else(
+        || "`karibu --help` tells all commands".to_owned(),
+        |suggested| format!("did you mean `{suggested}`?"),
+    );
+    Refusal::called(format!("{sentence}: {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, Refusal> {
+        read(line.split_whitespace().map(Into::into))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn settings_are_flags_before_and_after_the_command() {
+        for line in [
+            "karibu --public-url https://a.org serve",
+            "karibu serve --public-url https://a.org",
+            "karibu --public-url https://a.org",
+        ] {
+            let Ok(Asked::Do(Command::Serve, flags)) = asked(line) else { panic!("{line}") };
+            assert_eq!(flags, [("PUBLIC_URL", "https://a.org".to_owned())]);
+        }
+        let Ok(Asked::Do(Command::Event(EventCommand::List { json: true }), flags)) =
+            asked("karibu event list --json --data-dir /x")
+        else {
+            panic!("not a list")
+        };
+        assert_eq!(flags, [("DATA_DIR", "/x".to_owned())]);
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_sentence() {
+        for (line, told) in [
+            ("karibu --public-ulr x", "did you mean `--public-url`?"),
+            ("karibu srve", "did you mean `serve`?"),
+            ("karibu event import", "<FILE>"),
+            ("karibu notifications list --state lost", "lost"),
+            ("karibu notifications resend", "karibu --help"),
+            ("karibu notifications resend 1 --parked", "1"),
+            ("karibu serve now", "now"),
+        ] {
+            let Err(refusal) = asked(line) else { panic!("{line}") };
+            let sentence = refusal.to_string();
+            assert_eq!(refusal.code(), 2, "{line}");
+            assert!(sentence.contains(told) && !sentence.contains('\n'), "{line}: {sentence}");
+        }
+    }
+}

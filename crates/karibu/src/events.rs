@@ -1,0 +1,228 @@
+//! `karibu event import | export | list | stats`.
+
+use std::io::{Read, Write};
+
+use jiff::Timestamp;
+use registration::event::{Event, Phase};
+use registration::event_file;
+use registration::language::Language;
+use registration::ports::Store;
+use registration::stored::{EventPulse, Status, StoredEvent};
+use serde::Serialize;
+
+use crate::cli::EventCommand;
+use crate::columns::{print, print_json, say};
+use crate::refusal::{Outcome, Refusal};
+use crate::sample;
+
+/// Does one of the commands.
+pub(crate) async fn run(command: EventCommand, store: &dyn Store, now: Timestamp) -> Outcome {
+    match command {
+        EventCommand::Import { file, json } => import(store, &file, json, now).await,
+        EventCommand::Export { slug } => export(store, &slug).await,
+        EventCommand::List { json } => list(store, json, now).await,
+        EventCommand::Stats { slug, json } => stats(store, &slug, json).await,
+    }
+}
+
+async fn import(store: &dyn Store, file: &str, json: bool, now: Timestamp) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        slug: String,
+        created: bool,
+        form_version: i32,
+        form_changed: bool,
+    }
+    let called = if file == "-" { "standard input" } else { file };
+    let mut bytes = Vec::new();
+    let read = if file == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(file).map(|content| bytes = content)
+    };
+    read.map_err(|error| {
+        Refusal::found(format!("{called} cannot be read ({error}): name an event file, or - for standard input"))
+    })?;
+    let source = String::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = good.matches('\n').count() + 1;
+        Refusal::found(format!("{called}, line {line}: this is not UTF-8 text; save the file as UTF-8"))
+    })?;
+    let (slug, imported) = sample::import(store, &source, false, called, now).await?;
+    if json {
+        let row = Row {
+            slug,
+            created: imported.created,
+            form_version: imported.form_version,
+            form_changed: imported.form_changed,
+        };
+        return print_json(&[row]);
+    }
+    let what = match (imported.created, imported.form_changed) {
+        (true, _) => "is new",
+        (false, true) => "has a new form",
+        (false, false) => "is up to date, its form as before",
+    };
+    say(format_args!("{slug} {what} (form version {}).", imported.form_version));
+    Ok(())
+}
+
+async fn export(store: &dyn Store, slug: &str) -> Outcome {
+    let event = find(store, slug).await?;
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(event.source.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Refusal::found(format!("the event file cannot be written to standard output: {error}")))
+}
+
+#[derive(Serialize)]
+struct Place {
+    key: String,
+    taken: u32,
+    limit: u32,
+}
+
+fn places(pulse: Option<&EventPulse>) -> Vec<Place> {
+    let counts = pulse.into_iter().flat_map(|pulse| &pulse.places);
+    counts.map(|count| Place { key: count.key.0.clone(), taken: count.taken, limit: count.limit }).collect()
+}
+
+async fn list(store: &dyn Store, json: bool, now: Timestamp) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        slug: String,
+        name: Option<String>,
+        starts: Option<String>,
+        ends: Option<String>,
+        opens_at: Option<String>,
+        closes_at: Option<String>,
+        phase: &'static str,
+        registrations: i64,
+        places: Vec<Place>,
+        form_version: i32,
+        imported_at: String,
+        sample: bool,
+    }
+    let pulses = store.pulse().await?;
+    let mut rows = Vec::new();
+    for stored in store.all().await? {
+        // A file of an older version that is not understood any more is still listed, so that it can be exported.
+        let event = event_file::parse(&stored.source, stored.imported_at).ok();
+        let event = event.as_ref();
+        rows.push(Row {
+            name: event.map(name),
+            starts: event.map(|event| event.starts.to_string()),
+            ends: event.map(|event| event.ends.to_string()),
+            opens_at: event.map(|event| event.opens_at().to_string()),
+            closes_at: event.map(|event| event.closes_at().to_string()),
+            phase: event.map_or("unreadable", |event| phase(event, now)),
+            registrations: store.summary(stored.id).await?.total(),
+            places: places(pulses.iter().find(|pulse| pulse.id == stored.id)),
+            slug: stored.slug,
+            form_version: stored.form_version,
+            imported_at: stored.imported_at.to_string(),
+            sample: stored.sample,
+        });
+    }
+    if json {
+        return print_json(&rows);
+    }
+    let cells: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let limit = row.places.iter().find(|place| place.key == "event").map(|place| format!("/{}", place.limit));
+            vec![
+                row.slug.clone(),
+                row.phase.to_owned(),
+                format!("{}{}", row.registrations, limit.unwrap_or_default()),
+                row.starts.clone().unwrap_or_default(),
+                row.name.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    print(&["SLUG", "PHASE", "REGISTRATIONS", "STARTS", "NAME"], &cells);
+    Ok(())
+}
+
+async fn stats(store: &dyn Store, slug: &str, json: bool) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        slug: String,
+        views: u64,
+        opened: u64,
+        submitted: u64,
+        registrations: i64,
+        status: std::collections::BTreeMap<&'static str, i64>,
+        places: Vec<Place>,
+    }
+    let event = find(store, slug).await?;
+    let totals = store.totals(event.id).await?;
+    let summary = store.summary(event.id).await?;
+    let pulses = store.pulse().await?;
+    let row = Row {
+        slug: event.slug,
+        views: totals.views,
+        opened: totals.opened,
+        submitted: totals.submitted,
+        registrations: summary.total(),
+        status: Status::ALL
+            .into_iter()
+            .map(|status| (status.as_str(), summary.count("status", status.as_str())))
+            .collect(),
+        places: places(pulses.iter().find(|pulse| pulse.id == event.id)),
+    };
+    if json {
+        return print_json(&[row]);
+    }
+    say(format_args!("{}: viewed {} → opened {} → submitted {}", row.slug, row.views, row.opened, row.submitted));
+    say("");
+    let alive = |status: Status| status.is_alive() || row.status.get(status.as_str()).is_some_and(|n| *n != 0);
+    let mut counts: Vec<_> = Status::ALL
+        .into_iter()
+        .filter(|status| alive(*status))
+        .map(|status| {
+            vec![status.as_str().to_owned(), row.status.get(status.as_str()).copied().unwrap_or(0).to_string()]
+        })
+        .collect();
+    counts.push(vec!["all that come".to_owned(), row.registrations.to_string()]);
+    print(&["STATUS", "REGISTRATIONS"], &counts);
+    if !row.places.is_empty() {
+        say("");
+        let cells: Vec<_> = row
+            .places
+            .iter()
+            .map(|place| {
+                let left = place.limit.saturating_sub(place.taken);
+                vec![place.key.clone(), place.taken.to_string(), left.to_string(), place.limit.to_string()]
+            })
+            .collect();
+        print(&["PLACES", "TAKEN", "LEFT", "LIMIT"], &cells);
+    }
+    Ok(())
+}
+
+async fn find(store: &dyn Store, slug: &str) -> Outcome<StoredEvent> {
+    if let Some(event) = store.by_slug(slug).await? {
+        return Ok(event);
+    }
+    let known: Vec<String> = store.all().await?.into_iter().map(|event| event.slug).collect();
+    Err(Refusal::found(if known.is_empty() {
+        format!("there is no event `{slug}`, nor any other: import one with `karibu event import FILE`")
+    } else {
+        let nearest = crate::settings::table::nearest(slug, known.into_iter());
+        format!("there is no event `{slug}`: did you mean `{nearest}`?")
+    }))
+}
+
+fn name(event: &Event) -> String {
+    let language = event.languages.first().copied().unwrap_or(Language::En);
+    event.name.get(language).to_owned()
+}
+
+/// The phase in a word.
+pub(crate) fn phase(event: &Event, now: Timestamp) -> &'static str {
+    match event.phase(now) {
+        Phase::NotYetOpen(_) => "not-yet-open",
+        Phase::Open(_) => "open",
+        Phase::Closed(_) => "closed",
+    }
+}

@@ -1,0 +1,234 @@
+//! Settings: where they come from ([`gather`]), what they are called ([`table`]), what their values look like ([`values`]),
+//! and the rules between them.
+
+mod gather;
+pub(crate) mod table;
+pub(crate) mod values;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use mail::Person;
+use telemetry::logging::{self, Filter, LogFormat};
+use url::Url;
+use web::Network;
+
+use self::gather::Values;
+use self::values::{Database, Mail, Tls};
+use crate::refusal::Outcome;
+
+/// The settings of a command, each checked by itself. [`ServeSettings`] are those of `serve`, checked together.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    values: Values,
+    /// Where data is.
+    pub(crate) data_dir: PathBuf,
+    /// Where everything is kept.
+    pub(crate) database: Database,
+    /// Connections to it.
+    pub(crate) db_connections: u32,
+    /// Whether pending migrations are applied; `None` leaves it to the command.
+    pub(crate) migrate: Option<bool>,
+    /// Extra root certificates.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// What is logged.
+    pub(crate) log: Filter,
+    /// How.
+    pub(crate) log_format: LogFormat,
+    /// Name of this process.
+    pub(crate) instance: String,
+}
+
+/// How mails leave, decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MailWay {
+    /// As files in this folder.
+    Folder(PathBuf),
+    /// By SMTP.
+    Smtp {
+        /// Where to.
+        url: Url,
+        /// From whom.
+        from: Person,
+    },
+}
+
+/// The settings of `serve`.
+#[derive(Debug)]
+pub(crate) struct ServeSettings {
+    /// Where the pages are served.
+    pub(crate) listen: SocketAddr,
+    /// How.
+    pub(crate) tls: Tls,
+    /// The private listener.
+    pub(crate) ops_listen: SocketAddr,
+    /// The base of links; `None` follows `listen`.
+    pub(crate) public_url: Option<Url>,
+    /// How mails leave.
+    pub(crate) mail: MailWay,
+    /// Sender if one is set, in file mode too.
+    pub(crate) mail_from: Option<Person>,
+    /// Connections to the relay.
+    pub(crate) mail_connections: u32,
+    /// Whom the sample event's organiser mails go to.
+    pub(crate) organizers: Vec<String>,
+    /// Keys that sign; `None` makes one.
+    pub(crate) secret_keys: Option<Vec<Vec<u8>>>,
+    /// Whose X-Forwarded-For counts.
+    pub(crate) trusted_proxies: Vec<Network>,
+}
+
+impl Settings {
+    /// From the flags, the process's environment and `karibu.toml` in the working folder.
+    pub(crate) fn read(flags: Vec<(&'static str, String)>) -> Outcome<Self> {
+        let file = Values::file_in(Path::new("."))?;
+        Self::from_sources(flags, std::env::vars_os(), file.as_deref())
+    }
+
+    fn from_sources(
+        flags: Vec<(&'static str, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        file: Option<&str>,
+    ) -> Outcome<Self> {
+        let values = Values::gather(flags, environment, file)?;
+        let data_dir = values.path("DATA_DIR").unwrap_or_default();
+        let database = values.read("DATABASE_URL", values::database)?;
+        Ok(Self {
+            database: database.unwrap_or_else(|| Database::Sqlite(data_dir.join("karibu.db"))),
+            db_connections: values.read("DB_CONNECTIONS", values::connections)?.unwrap_or_default(),
+            migrate: values.read("MIGRATE", values::auto_or_off)?,
+            ca_file: values.path("CA_FILE"),
+            log: values
+                .read("LOG", |text| {
+                    logging::filter(text).map_err(|error| format!("give such as info, or info,web=debug ({error})"))
+                })?
+                .unwrap_or_default(),
+            log_format: values
+                .read("LOG_FORMAT", |text| match text {
+                    "text" => Ok(LogFormat::Text),
+                    "json" => Ok(LogFormat::Json),
+                    _ => Err("say text or json".to_owned()),
+                })?
+                .unwrap_or(LogFormat::Text),
+            instance: values.read("INSTANCE", values::instance)?.unwrap_or_else(host_name),
+            data_dir,
+            values,
+        })
+    }
+
+    /// The refusal that a setting's value is of no use.
+    pub(crate) fn wrong(&self, name: &str, advice: &str) -> crate::refusal::Refusal {
+        self.values.wrong(name, advice)
+    }
+
+    /// What `serve` needs beside, checked together.
+    pub(crate) fn serve(&self) -> Outcome<ServeSettings> {
+        let values = &self.values;
+        let listen = values.read("LISTEN", values::address)?.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8443)));
+        let tls = values.read("TLS", values::tls)?.unwrap_or(Tls::SelfSigned);
+        let ops_listen =
+            values.read("OPS_LISTEN", values::address)?.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9600)));
+        let public_url = values.read("PUBLIC_URL", values::public_url)?;
+        let trusted_proxies = values.read("TRUSTED_PROXIES", values::networks)?.unwrap_or_default();
+        if tls == Tls::Off && !listen.ip().to_canonical().is_loopback() && trusted_proxies.is_empty() {
+            return Err(self.wrong(
+                "TLS",
+                "without TLS anybody on the way can read registrations, so listen on 127.0.0.1 only (KARIBU_LISTEN), or name \
+                 the proxy that does TLS (KARIBU_TRUSTED_PROXIES)",
+            ));
+        }
+        let mail_from = values.read("MAIL_FROM", values::mail_from)?;
+        let production = public_url.as_ref().and_then(Url::host).is_some_and(|host| !values::is_loopback(&host));
+        Ok(ServeSettings {
+            mail: self.mail_way(production, mail_from.as_ref())?,
+            listen,
+            tls,
+            ops_listen,
+            public_url,
+            mail_from,
+            mail_connections: values.read("MAIL_CONNECTIONS", values::connections)?.unwrap_or_default(),
+            organizers: values.read("ORGANIZERS", values::addresses)?.unwrap_or_default(),
+            secret_keys: values.read("SECRET_KEY", values::secret_keys)?,
+            trusted_proxies,
+        })
+    }
+
+    fn mail_way(&self, production: bool, from: Option<&Person>) -> Outcome<MailWay> {
+        let way = self.values.read("MAIL", values::mail)?.unwrap_or(Mail::Auto);
+        let url = self.values.read("SMTP_URL", values::smtp_url)?;
+        match (way, url) {
+            (Mail::File, _) => Ok(MailWay::Folder(self.data_dir.join("mail"))),
+            (Mail::Auto, None) if !production => Ok(MailWay::Folder(self.data_dir.join("mail"))),
+            (Mail::Auto, None) => Err(self.wrong(
+                "SMTP_URL",
+                "KARIBU_PUBLIC_URL is not this machine, so mails must leave: set a mail relay (smtp://user:password@host:587), or \
+                 say KARIBU_MAIL=file if mails shall only be kept as files",
+            )),
+            (Mail::Smtp, None) => {
+                Err(self.wrong("SMTP_URL", "KARIBU_MAIL=smtp needs a mail relay, such as smtp://user:password@host:587"))
+            }
+            (Mail::Auto | Mail::Smtp, Some(url)) => {
+                let from = from.ok_or_else(|| {
+                    self.wrong("MAIL_FROM", "KARIBU_SMTP_URL needs a sender, such as Connect <register@example.org>")
+                })?;
+                Ok(MailWay::Smtp { url, from: from.clone() })
+            }
+        }
+    }
+}
+
+/// This machine's name, reduced to what an instance may be called.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    values::instance(name.trim()).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "karibu".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(pairs: &[(&str, &str)]) -> Outcome<ServeSettings> {
+        let environment = pairs.iter().map(|(name, text)| (format!("KARIBU_{name}").into(), (*text).into()));
+        Settings::from_sources(Vec::new(), environment, None)?.serve()
+    }
+
+    fn refused(pairs: &[(&str, &str)]) -> String {
+        serve(pairs).unwrap_err().to_string()
+    }
+
+    const PUBLIC: (&str, &str) = ("PUBLIC_URL", "https://register.example.org");
+    const RELAY: (&str, &str) = ("SMTP_URL", "smtp://relay.example.org");
+    const FROM: (&str, &str) = ("MAIL_FROM", "register@example.org");
+
+    #[test]
+    fn every_default_is_valid() {
+        let settings = serve(&[]).unwrap();
+        assert_eq!(settings.mail, MailWay::Folder("./data/mail".into()));
+        assert_eq!(settings.public_url, None);
+        assert_eq!(settings.mail_connections, 8);
+    }
+
+    #[test]
+    fn mail_goes_to_files_until_a_relay_is_set() {
+        let MailWay::Smtp { from, .. } = serve(&[RELAY, FROM]).unwrap().mail else { panic!("mails are files") };
+        assert_eq!(from.address, FROM.1);
+        assert!(matches!(serve(&[RELAY, ("MAIL", "file")]).unwrap().mail, MailWay::Folder(_)));
+        assert!(refused(&[RELAY]).starts_with("KARIBU_MAIL_FROM is not set: "));
+        assert!(refused(&[("MAIL", "smtp")]).starts_with("KARIBU_SMTP_URL is not set: "));
+    }
+
+    #[test]
+    fn in_production_mail_as_files_must_be_said_on_purpose() {
+        assert!(refused(&[PUBLIC]).contains("KARIBU_MAIL=file"));
+        assert!(serve(&[PUBLIC, ("MAIL", "file")]).is_ok());
+        assert!(serve(&[PUBLIC, RELAY, FROM]).is_ok());
+    }
+
+    #[test]
+    fn tls_may_be_off_only_where_nobody_listens_in() {
+        assert!(refused(&[("TLS", "off")]).contains("KARIBU_LISTEN"));
+        assert!(serve(&[("TLS", "off"), ("LISTEN", "127.0.0.1:80")]).is_ok());
+        assert!(serve(&[("TLS", "off"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).is_ok());
+    }
+}

@@ -1,0 +1,118 @@
+//! The table of settings: from it come the flags, the environment variables, the keys of `karibu.toml` and the help.
+
+/// A setting's name everywhere: `PUBLIC_URL` is `--public-url`, `KARIBU_PUBLIC_URL`, `KARIBU_PUBLIC_URL_FILE` and `public_url`.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Name in capitals.
+    pub(crate) name: &'static str,
+    /// What stands for the value in the help.
+    pub(crate) value: &'static str,
+    /// The value when nobody sets one; `None` when the help says what happens then.
+    pub(crate) default: Option<&'static str>,
+    /// Whether its value is never shown.
+    pub(crate) secret: bool,
+    /// What it means, for the help.
+    pub(crate) help: &'static str,
+}
+
+const fn setting(
+    name: &'static str,
+    value: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { name, value, default, secret: false, help }
+}
+
+const fn secret(name: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { name, value, default: None, secret: true, help }
+}
+
+/// All settings, in the order of the help.
+pub(crate) const TABLE: [Setting; 19] = [
+    setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
+    setting(
+        "TLS",
+        "WAY",
+        Some("self-signed"),
+        "`self-signed`, `CERTIFICATE.pem,KEY.pem`, or `off` (on a loopback LISTEN, or behind TRUSTED_PROXIES)",
+    ),
+    setting("OPS_LISTEN", "ADDRESS:PORT", Some("127.0.0.1:9600"), "Private listener: /healthz, /readyz, /metrics"),
+    setting("PUBLIC_URL", "URL", None, "The only base of links [default: https://localhost with the port of LISTEN]"),
+    setting("DATA_DIR", "FOLDER", Some("./data"), "SQLite database, mails as files, generated keys"),
+    secret("DATABASE_URL", "URL", "`sqlite:FILE` or `postgres://…` [default: SQLite in DATA_DIR]"),
+    setting("DB_CONNECTIONS", "N", Some("8"), "Database connections of this process"),
+    setting(
+        "MIGRATE",
+        "WHEN",
+        None,
+        "Changes of PostgreSQL tables: `auto` or `off` [default: auto for serve, off else]; SQLite always follows",
+    ),
+    setting(
+        "MAIL",
+        "WAY",
+        Some("auto"),
+        "`smtp`, `file` (into DATA_DIR/mail, read at /mail/), or `auto`: smtp if SMTP_URL is set",
+    ),
+    secret("SMTP_URL", "URL", "`smtp://user:password@host:587`, `smtps://…`; `?tls=required|opportunistic|none`"),
+    setting(
+        "MAIL_FROM",
+        "ADDRESS",
+        None,
+        "Sender of mails, e.g. `Connect <register@example.org>`; needed with SMTP_URL",
+    ),
+    setting("MAIL_CONNECTIONS", "N", Some("8"), "Connections to the mail relay"),
+    setting(
+        "ORGANIZERS",
+        "ADDRESSES",
+        None,
+        "Whom the sample event's organiser mails go to with a real SMTP, by commas",
+    ),
+    secret(
+        "SECRET_KEY",
+        "KEY[,OLD]",
+        "Signs links; 32 characters or more, by commas when rotated [default: made in DATA_DIR]",
+    ),
+    setting("CA_FILE", "FILE", None, "Extra root certificates (PEM) for connections to database and mail relay"),
+    setting("TRUSTED_PROXIES", "NETWORKS", None, "Networks whose X-Forwarded-For counts, e.g. `10.0.0.0/8,::1`"),
+    setting("INSTANCE", "NAME", None, "Name of this process in headers and logs [default: host name]"),
+    setting("LOG", "FILTER", Some("info"), "`error`, `warn`, `info`, `debug`, or `info,web=debug`"),
+    setting("LOG_FORMAT", "FORMAT", Some("text"), "`text` or `json`"),
+];
+
+/// The environment variable of a setting.
+pub(crate) fn variable(name: &str) -> String {
+    format!("KARIBU_{name}")
+}
+
+/// The flag of a setting, without dashes in front.
+pub(crate) fn flag(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// The key of a setting in `karibu.toml`.
+pub(crate) fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Of some known names the one nearest to a wrong one.
+pub(crate) fn nearest(wrong: &str, known: impl Iterator<Item = String>) -> String {
+    known.min_by_key(|name| strsim::damerau_levenshtein(wrong, name)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_no_name_is_anothers_file() {
+        let names: BTreeSet<_> = TABLE.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        for name in &names {
+            assert!(!names.contains(format!("{name}_FILE").as_str()));
+            assert!(name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
+        }
+    }
+}

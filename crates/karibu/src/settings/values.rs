@@ -1,0 +1,263 @@
+//! What the values of settings look like. Each parser's error is advice: what a good value is.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use mail::Person;
+use url::{Host, Url};
+use web::Network;
+
+/// How the pages are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// By a certificate that is made in the data folder.
+    SelfSigned,
+    /// By this certificate chain and key, both PEM.
+    Files(PathBuf, PathBuf),
+    /// Without TLS.
+    Off,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// In this SQLite file.
+    Sqlite(PathBuf),
+    /// In the PostgreSQL database of this URL.
+    Postgres(String),
+}
+
+/// How mails leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mail {
+    /// By SMTP if there is a relay, else as files.
+    Auto,
+    /// As files.
+    File,
+    /// By SMTP.
+    Smtp,
+}
+
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8443 or [::]:8443".to_owned())
+}
+
+pub(crate) fn tls(text: &str) -> Result<Tls, String> {
+    match (text, text.split_once(',')) {
+        ("self-signed", _) => Ok(Tls::SelfSigned),
+        ("off", _) => Ok(Tls::Off),
+        (_, Some((certificate, key))) if !certificate.trim().is_empty() && !key.trim().is_empty() => {
+            Ok(Tls::Files(certificate.trim().into(), key.trim().into()))
+        }
+        _ => Err("say self-signed, off, or two PEM files as /path/certificate.pem,/path/key.pem".to_owned()),
+    }
+}
+
+pub(crate) fn public_url(text: &str) -> Result<Url, String> {
+    let example = "such as https://register.example.org";
+    let url: Url = text.parse().map_err(|error| format!("give an https URL, {example} ({error})"))?;
+    let (Some(host), "https" | "http") = (url.host(), url.scheme()) else {
+        return Err(format!("give an https URL, {example}"));
+    };
+    if url.scheme() == "http" && !is_loopback(&host) {
+        return Err(format!("links must be safe: give an https URL, {example}"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("give only scheme, host and port: Karibu has the whole host for itself".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("leave user name and password out".to_owned());
+    }
+    Ok(url)
+}
+
+pub(crate) fn database(text: &str) -> Result<Database, String> {
+    let advice = "give sqlite:/path/karibu.db or postgres://user:password@host/database";
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path.contains('?') || path.contains(":memory:") {
+            return Err(advice.to_owned());
+        }
+        return Ok(Database::Sqlite(path.into()));
+    }
+    let url: Url = text.parse().map_err(|error| format!("{advice} ({error})"))?;
+    match url.scheme() {
+        "postgres" | "postgresql" => Ok(Database::Postgres(text.to_owned())),
+        other => Err(format!("databases of the kind `{other}` are not known: {advice}")),
+    }
+}
+
+pub(crate) fn connections(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=500).contains(number));
+    number.ok_or_else(|| "give a number from 1 to 500".to_owned())
+}
+
+pub(crate) fn auto_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "auto" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say auto or off".to_owned()),
+    }
+}
+
+pub(crate) fn mail(text: &str) -> Result<Mail, String> {
+    match text {
+        "auto" => Ok(Mail::Auto),
+        "file" => Ok(Mail::File),
+        "smtp" => Ok(Mail::Smtp),
+        _ => Err("say auto, file or smtp".to_owned()),
+    }
+}
+
+pub(crate) fn smtp_url(text: &str) -> Result<Url, String> {
+    let advice = "give smtp://user:password@host:587 or smtps://user:password@host";
+    let url: Url = text.parse().map_err(|error| {
+        format!("{advice}, with @ : / and % in user name and password written as %40 %3A %2F and %25 ({error})")
+    })?;
+    match (url.scheme(), url.host_str()) {
+        ("smtp" | "smtps", Some(host)) if !host.is_empty() => Ok(url),
+        _ => Err(advice.to_owned()),
+    }
+}
+
+/// A mail address with or without a name. The mail crate has the last word; this is what saves somebody a mail that
+/// nobody gets.
+pub(crate) fn mail_from(text: &str) -> Result<Person, String> {
+    let (name, address) = match text.split_once('<') {
+        Some((name, rest)) => (name.trim().trim_matches('"').trim(), rest.strip_suffix('>').unwrap_or_default()),
+        None => ("", text),
+    };
+    if is_address(address) && !text.contains(char::is_control) {
+        Ok(Person { name: Some(name.to_owned()).filter(|name| !name.is_empty()), address: address.to_owned() })
+    } else {
+        Err("give a mail address, such as Connect <register@example.org>".to_owned())
+    }
+}
+
+pub(crate) fn addresses(text: &str) -> Result<Vec<String>, String> {
+    let addresses: Vec<_> = items(text).map(str::to_owned).collect();
+    match addresses.iter().find(|address| !is_address(address)) {
+        None => Ok(addresses),
+        Some(wrong) => Err(format!("`{wrong}` is no mail address; give one or more, with commas between")),
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>,;\"".contains(c));
+    plain && text.rsplit_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+}
+
+pub(crate) fn secret_keys(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let keys: Vec<_> = items(text).map(|key| key.as_bytes().to_vec()).collect();
+    if keys.is_empty() || keys.iter().any(|key| key.len() < 32) {
+        return Err("each key needs 32 characters or more; `openssl rand -base64 32` makes one".to_owned());
+    }
+    Ok(keys)
+}
+
+pub(crate) fn networks(text: &str) -> Result<Vec<Network>, String> {
+    let network = |item: &str| {
+        let (address, prefix) = item.split_once('/').map_or((item, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok()).filter(|prefix| *prefix <= most)?;
+        Some(Network { address, prefix })
+    };
+    items(text)
+        .map(|item| network(item).ok_or_else(|| format!("`{item}` is no network; give such as 10.0.0.0/8 or ::1")))
+        .collect()
+}
+
+pub(crate) fn instance(text: &str) -> Result<String, String> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if text.len() <= 64 && text.bytes().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("give at most 64 letters, digits, dots, hyphens and underscores".to_owned())
+    }
+}
+
+/// Whether a URL's host is this machine only.
+pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => IpAddr::from(*address).to_canonical().is_loopback(),
+    }
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_url_is_https_without_a_path_or_loopback() {
+        for good in
+            ["https://register.example.org", "https://localhost:8443/", "http://127.0.0.1:80", "http://[::1]:8080"]
+        {
+            assert!(public_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "register.example.org",
+            "http://register.example.org",
+            "ftp://localhost",
+            "https://example.org/register",
+            "https://example.org/?x",
+            "https://user@example.org",
+            "https://",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn databases_are_files_or_postgres() {
+        assert_eq!(database("sqlite:/a/b.db"), Ok(Database::Sqlite("/a/b.db".into())));
+        assert_eq!(database("sqlite:///a/b.db"), Ok(Database::Sqlite("/a/b.db".into())));
+        assert_eq!(database("sqlite://b.db"), Ok(Database::Sqlite("b.db".into())));
+        assert!(matches!(database("postgresql://u:p@h/d"), Ok(Database::Postgres(_))));
+        for bad in ["mysql://h/d", "karibu.db", "sqlite:", "sqlite::memory:", "postgres//h"] {
+            assert!(database(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn senders_and_organisers_are_mail_addresses() {
+        let person = mail_from("\"Connect\" <register@example.org>").unwrap();
+        assert_eq!((person.name.as_deref(), person.address.as_str()), (Some("Connect"), "register@example.org"));
+        assert!(mail_from("register@example.org").is_ok());
+        for bad in ["Connect", "Connect <register>", "a@b\nBcc: c@d", "Connect <a@b", "@b", "a b@c"] {
+            assert!(mail_from(bad).is_err(), "{bad}");
+        }
+        assert_eq!(addresses("a@b.org, c@d.org,").unwrap().len(), 2);
+        assert!(addresses("a@b.org c@d.org").is_err());
+    }
+
+    #[test]
+    fn keys_are_long_and_may_be_several() {
+        let key = "k".repeat(32);
+        assert_eq!(secret_keys(&format!("{key},{key}x")).unwrap().len(), 2);
+        assert!(secret_keys(&format!("{key},short")).is_err());
+    }
+
+    #[test]
+    fn networks_have_a_prefix_that_fits() {
+        let networks = networks("10.0.0.0/8, ::1").unwrap();
+        assert_eq!(networks[0], Network { address: [10, 0, 0, 0].into(), prefix: 8 });
+        assert_eq!(networks[1].prefix, 128);
+        assert!(super::networks("10.0.0.0/33").is_err());
+        assert!(super::networks("example.org").is_err());
+    }
+
+    #[test]
+    fn tls_is_a_word_or_two_files() {
+        assert_eq!(tls("self-signed"), Ok(Tls::SelfSigned));
+        assert_eq!(tls("/a.pem, /b.pem"), Ok(Tls::Files("/a.pem".into(), "/b.pem".into())));
+        assert!(tls("on").is_err());
+        assert!(tls("/a.pem,").is_err());
+    }
+}

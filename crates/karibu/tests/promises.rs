@@ -1,0 +1,214 @@
+//! The promises that Karibu makes to people: on both engines, by settings alone.
+
+mod engines;
+
+use std::collections::BTreeSet;
+
+use engines::Engine;
+use reqwest::StatusCode;
+use testkit::letters::{letters, wait_for_letters};
+use testkit::registrant::{Attached, Filled, OpenedForm, Registrant, location};
+use testkit::serve::{Served, wait_for};
+
+/// The sample event with ten places.
+async fn ten_places(served: &Served) {
+    let (code, sample, _) = served.command(&["event", "export", "connect"]).await;
+    assert_eq!(code, 0);
+    let file = served.data().join("..").join("ten.toml");
+    let limited: Vec<String> = sample
+        .lines()
+        .map(|line| if line.starts_with("capacity") { "capacity = 10".to_owned() } else { line.to_owned() })
+        .collect();
+    std::fs::write(&file, limited.join("\n")).unwrap();
+    let (code, _, complaint) = served.command(&["event", "import", &file.display().to_string()]).await;
+    assert_eq!(code, 0, "{complaint}");
+}
+
+/// The registrations' references and statuses by `karibu event stats --json` and the mails.
+async fn stats(served: &Served) -> serde_json::Value {
+    let (code, out, complaint) = served.command(&["event", "stats", "connect", "--json"]).await;
+    assert_eq!(code, 0, "{complaint}");
+    serde_json::from_str(&out).unwrap()
+}
+
+async fn fifty_at_once_for_ten_places(engine: Engine) {
+    let (served, _server) = engine.serve(&[]).await;
+    ten_places(&served).await;
+    let person = Registrant::new(served.client(), &served.url(), "connect");
+    let mut forms = Vec::new();
+    for _ in 0..50 {
+        forms.push(person.open().await);
+    }
+    let tasks: Vec<_> = forms
+        .into_iter()
+        .enumerate()
+        .map(|(n, form)| {
+            let person = person.clone();
+            tokio::spawn(async move { person.send(&form, &Filled::sample(&format!("Taker {n}")), None).await })
+        })
+        .collect();
+    let mut pages = Vec::new();
+    for task in tasks {
+        let answer = task.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        pages.push(location(&answer).unwrap());
+    }
+    let letters = wait_for_letters(&served.mails(), 100).await;
+    let told = |subject: &str| letters.iter().filter(|letter| letter.subject.contains(subject)).count();
+    assert_eq!(letters.iter().filter(|letter| letter.to == "devops@ubuntunet.net").count(), 50);
+    let stats = stats(&served).await;
+    assert_eq!(stats[0]["status"]["confirmed"], 10, "{stats}");
+    assert_eq!(stats[0]["status"]["waiting"], 40, "{stats}");
+    assert_eq!(told("(10/10)") > 0, true, "the subject counts places");
+}
+
+async fn the_same_body_twenty_times_at_once(engine: Engine) {
+    let (served, _server) = engine.serve(&[]).await;
+    let person = Registrant::new(served.client(), &served.url(), "connect");
+    let form = person.open().await;
+    let filled = Filled::sample("Once");
+    let file = Attached::large_pdf("cv.pdf", 600_000);
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (person, form, filled, file) = (person.clone(), form.clone(), filled.clone(), file.clone());
+            tokio::spawn(async move { person.send(&form, &filled, Some(&file)).await })
+        })
+        .collect();
+    let mut pages = BTreeSet::new();
+    for task in tasks {
+        let answer = task.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        pages.insert(location(&answer).unwrap().split('?').next().unwrap().to_owned());
+    }
+    assert_eq!(pages.len(), 1, "all twenty lead to one page");
+    wait_for_letters(&served.mails(), 2).await;
+    let stats = stats(&served).await;
+    assert_eq!(stats[0]["status"]["confirmed"], 1, "{stats}");
+    // Nothing more is on its way: the outbox is empty, and still two mails.
+    outbox_is_empty(&served).await;
+    assert_eq!(letters(&served.mails()).len(), 2);
+}
+
+/// Waits until the notifier says that nothing is pending.
+async fn outbox_is_empty(served: &Served) {
+    let client = reqwest::Client::new();
+    wait_for("an empty outbox", async || {
+        let metrics = client.get(format!("{}/metrics", served.ops_url())).send().await.ok()?.text().await.ok()?;
+        metrics.lines().any(|line| line == "karibu_notifications_pending 0").then_some(())
+    })
+    .await;
+}
+
+/// A registration that was answered 303.
+struct Promised {
+    page: String,
+    email: String,
+}
+
+async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
+    let (mut served, _server) = engine.serve(&[]).await;
+    let mut promised: Vec<Promised> = Vec::new();
+    let mut sent = 0;
+    for burst in 0..5 {
+        let person = Registrant::new(served.client(), &served.url(), "connect");
+        let mut forms: Vec<(OpenedForm, Filled)> = Vec::new();
+        for n in 0..40 {
+            forms.push((person.open().await, Filled::sample(&format!("Burst {burst} {n}"))));
+        }
+        let (kept, mut promises) = tokio::sync::mpsc::unbounded_channel();
+        let tasks: Vec<_> = forms
+            .into_iter()
+            .enumerate()
+            .map(|(n, (form, filled))| {
+                let (person, kept) = (person.clone(), kept.clone());
+                let file = if n % 4 == 0 { Some(Attached::large_pdf("cv.pdf", 400_000)) } else { None };
+                tokio::spawn(async move {
+                    let Ok(answer) = person.try_send(&form, &filled, file.as_ref()).await else { return };
+                    if answer.status() == StatusCode::SEE_OTHER {
+                        let page = location(&answer).unwrap();
+                        let _ = kept.send(Promised { page, email: filled.get("email").to_owned() });
+                    }
+                })
+            })
+            .collect();
+        drop(kept);
+        sent += tasks.len();
+        // In the middle: some are answered, others are on their way.
+        for _ in 0..5 + burst * 3 {
+            if let Some(one) = promises.recv().await {
+                promised.push(one);
+            }
+        }
+        served.kill().await;
+        for task in tasks {
+            task.await.unwrap();
+        }
+        while let Ok(one) = promises.try_recv() {
+            promised.push(one);
+        }
+        served.start_again().await;
+    }
+    assert!(promised.len() >= 55 && promised.len() <= sent, "{} of {sent} were answered", promised.len());
+    outbox_is_empty(&served).await;
+    let client = served.client();
+    let letters = letters(&served.mails());
+    for Promised { page, email } in &promised {
+        let answer = client.get(format!("{}{page}", served.url())).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{email} was answered 303");
+        let confirmations: BTreeSet<_> =
+            letters.iter().filter(|letter| letter.to == *email).map(|letter| &letter.message_id).collect();
+        assert_eq!(confirmations.len(), 1, "one confirmation for {email}");
+    }
+    // Exactly once each: as many organiser mails (by Message-ID) as registrations, no address twice.
+    let stats = stats(&served).await;
+    let status = stats[0]["status"].as_object().unwrap();
+    let stored: i64 = status.values().filter_map(serde_json::Value::as_i64).sum();
+    let organizer: BTreeSet<_> =
+        letters.iter().filter(|letter| letter.to == "devops@ubuntunet.net").map(|letter| &letter.message_id).collect();
+    assert_eq!(organizer.len() as i64, stored);
+    let people: BTreeSet<_> =
+        letters.iter().filter(|letter| letter.to != "devops@ubuntunet.net").map(|letter| &letter.to).collect();
+    assert_eq!(people.len() as i64, stored, "every stored registration has its own address");
+}
+
+async fn everything_outlives_a_restart_and_a_kill(engine: Engine) {
+    let (mut served, _server) = engine.serve(&[]).await;
+    let person = Registrant::new(served.client(), &served.url(), "connect");
+    let file = Attached::large_pdf("student.pdf", 3 << 20);
+    let filled = Filled::sample("Keeper").with("category", "student");
+    let page = person.register(&filled, Some(&file)).await;
+    let letters = wait_for_letters(&served.mails(), 2).await;
+    let organizer = letters.iter().find(|letter| letter.to == "devops@ubuntunet.net").unwrap().clone();
+    assert_eq!(served.terminate().await, Some(0));
+    served.start_again().await;
+    assert_eq!(person.get(&page).await.status(), StatusCode::OK);
+    served.kill().await;
+    served.start_again().await;
+    assert_eq!(person.get(&page).await.status(), StatusCode::OK);
+    let link = organizer.link(&format!("{}/organizer/", served.url()));
+    let client = served.client();
+    let view = client.get(&link).send().await.unwrap().text().await.unwrap();
+    let path = view.split("href=\"").find_map(|rest| rest.split('"').next().filter(|href| href.contains("/files/")));
+    let content = client.get(format!("{}{}", served.url(), path.unwrap())).send().await.unwrap().bytes().await.unwrap();
+    assert!(content == file.content, "the file comes back byte for byte");
+    assert_eq!(testkit::letters::letters(&served.mails()).len(), 2, "nothing is mailed again");
+}
+
+/// Makes a test of a promise for each engine.
+macro_rules! on_both_engines {
+    ($($promise:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::Engine::Sqlite).await; })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::Engine::Postgres).await; })+
+        }
+    };
+}
+
+on_both_engines!(
+    fifty_at_once_for_ten_places,
+    the_same_body_twenty_times_at_once,
+    killed_in_the_middle_of_five_bursts,
+    everything_outlives_a_restart_and_a_kill,
+);

@@ -1,0 +1,144 @@
+//! Mails as `.eml` files, when no relay is set.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::classify::scrub;
+use crate::{Message, SendError, Transport};
+
+/// Writes each message as `TIME-ID.eml` into a folder that only its owner can read.
+///
+/// ID is the local part of the Message-ID and TIME is when the mail was made, which that id tells (RFC 9562 version 7), so a
+/// mail that is written again replaces its own file. The file appears whole or not at all, and is on the disk when `send`
+/// returns.
+#[derive(Clone, Debug)]
+pub struct FolderTransport {
+    folder: PathBuf,
+}
+
+impl FolderTransport {
+    /// Into this folder, which is made when it is first needed.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+}
+
+#[async_trait]
+impl Transport for FolderTransport {
+    async fn send(&self, message: &Message) -> Result<(), SendError> {
+        let bytes = message.to_bytes()?;
+        let (folder, name) = (self.folder.clone(), file_name(&message.message_id));
+        blocking(move || write(&folder, &name, &bytes)).await
+    }
+
+    async fn probe(&self) -> Result<(), SendError> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let probe = folder.join(".probe.tmp");
+            open(&folder, &probe)?;
+            fs::remove_file(probe)
+        })
+        .await
+    }
+}
+
+async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), SendError> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(io::Error::other).and_then(|result| result);
+    done.map_err(|error| SendError::Relay(scrub(&format!("mail folder: {error}"), "")))
+}
+
+fn file_name(message_id: &str) -> String {
+    let local = message_id.trim_matches(['<', '>']).split('@').next().unwrap_or_default();
+    let Ok(id) = local.parse::<Uuid>() else {
+        // Not one of ours; still a name that is safe in a folder.
+        let safe: String = local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(80).collect();
+        return format!("{safe}.eml");
+    };
+    let made = id
+        .get_timestamp()
+        .and_then(|at| Timestamp::new(at.to_unix().0.try_into().ok()?, 0).ok())
+        .map_or_else(String::new, |at| at.strftime("%Y%m%dT%H%M%SZ-").to_string());
+    format!("{made}{id}.eml")
+}
+
+fn open(folder: &Path, path: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let part = folder.join(format!("{name}.tmp"));
+    let mut file = open(folder, &part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, folder.join(name))?;
+    // The name is only on the disk when the folder is.
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::samples::message;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn a_mail_is_a_file_that_only_its_owner_reads() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("mail");
+        let transport = FolderTransport::new(&folder);
+        transport.probe().await.unwrap();
+        transport.send(&message()).await.unwrap();
+
+        assert_eq!(names(&folder), ["20261104T083102Z-01a1a5ae-d970-7000-8000-00000000002a.eml"]);
+        let file = folder.join(&names(&folder)[0]);
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        let content = fs::read_to_string(file).unwrap();
+        assert!(content.contains("Message-ID: <01a1a5ae-d970-7000-8000-00000000002a@register.example.org>\r\n"));
+    }
+
+    #[tokio::test]
+    async fn the_same_mail_again_replaces_its_own_file() {
+        let data = tempfile::tempdir().unwrap();
+        let transport = FolderTransport::new(data.path());
+        transport.send(&message()).await.unwrap();
+        let again = Message { text: "Changed meanwhile.".to_owned(), ..message() };
+        transport.send(&again).await.unwrap();
+
+        let [name] = &names(data.path())[..] else { panic!("one file") };
+        assert!(fs::read_to_string(data.path().join(name)).unwrap().contains("Changed meanwhile."));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_is_a_relay_fault() {
+        let data = tempfile::tempdir().unwrap();
+        let in_the_way = data.path().join("mail");
+        fs::write(&in_the_way, "a file").unwrap();
+        let transport = FolderTransport::new(&in_the_way);
+        assert!(matches!(transport.send(&message()).await, Err(SendError::Relay(_))));
+        assert!(matches!(transport.probe().await, Err(SendError::Relay(_))));
+    }
+
+    #[test]
+    fn a_foreign_message_id_cannot_leave_the_folder() {
+        assert_eq!(file_name("<../../etc/passwd@x>"), "etcpasswd.eml");
+    }
+}

@@ -1,0 +1,18 @@
+//! Mails: each is a subject, a text and an HTML part by template, all words from Fluent; transports that hand them over;
+//! and what a relay's refusals mean.
+//!
+//! [`compose`] makes a [`Message`] of domain data; a [`Transport`] sends it: [`SmtpTransport`] to a relay,
+//! [`FolderTransport`] as `.eml` files.
+
+pub mod classify;
+pub mod compose;
+mod folder;
+pub mod message;
+pub mod samples;
+mod smtp;
+mod transport;
+
+pub use folder::FolderTransport;
+pub use message::{Message, Person};
+pub use smtp::{SmtpSettings, SmtpSettingsError, SmtpTransport};
+pub use transport::{SendError, Transport};

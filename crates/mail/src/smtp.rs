@@ -1,0 +1,113 @@
+//! Mails to a relay by SMTP.
+//!
+//! lettre's own transport does not tell at which command a relay said no, and its pool does not limit connections; both
+//! decide what becomes of a mail, so the dialogue is driven here, command by command, on lettre's connection.
+
+mod session;
+mod settings;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use self::session::Session;
+use self::settings::Relay;
+pub use self::settings::{SmtpSettings, SmtpSettingsError};
+use crate::classify::{Fault, Stage};
+use crate::{Message, SendError, Transport};
+
+/// Sends to one relay over at most so many connections at once, which are kept and used again.
+#[derive(Debug)]
+pub struct SmtpTransport {
+    relay: Relay,
+    slots: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    session: Session,
+    since: Instant,
+}
+
+impl SmtpTransport {
+    /// By these settings; nothing is connected yet.
+    pub fn new(settings: &SmtpSettings) -> Result<Self, SmtpSettingsError> {
+        let relay = Relay::new(settings)?;
+        Ok(Self { relay, slots: Semaphore::new(settings.connections.max(1)), idle: Mutex::default() })
+    }
+
+    async fn hand_over(&self, message: &Message) -> Result<(), SendError> {
+        let bytes = message.to_bytes()?;
+        let (from, to) = (message.sender()?, message.recipient()?);
+        let international = !(from.as_ref() as &str).is_ascii() || !(to.as_ref() as &str).is_ascii();
+        loop {
+            let (mut session, reused) = self.session().await.map_err(|fault| fault.judge(&message.to))?;
+            if international && !session.takes_international_addresses() {
+                self.keep(session);
+                return Err(SendError::Refused(
+                    "the relay takes no addresses like the recipient's (SMTPUTF8)".to_owned(),
+                ));
+            }
+            let Err(fault) = session.deliver(&from, &to, international, &bytes).await else {
+                self.keep(session);
+                return Ok(());
+            };
+            if !fault.ends_the_connection() && session.reset().await.is_ok() {
+                self.keep(session);
+            }
+            if reused && fault.stage == Stage::Mail && fault.ends_the_connection() {
+                // The relay had closed the idle connection: that says nothing about this mail.
+                continue;
+            }
+            return Err(fault.judge(&message.to));
+        }
+    }
+
+    /// An idle session, or a new one; and whether it was used before.
+    async fn session(&self) -> Result<(Session, bool), Fault> {
+        let idle = self.sessions().pop();
+        match idle {
+            Some(idle) => Ok((idle.session, true)),
+            None => Ok((Session::open(&self.relay).await?, false)),
+        }
+    }
+
+    fn keep(&self, session: Session) {
+        self.sessions().push(Idle { session, since: Instant::now() });
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn slot(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It fails only when the semaphore is closed, which nobody does.
+        self.slots.acquire().await.ok()
+    }
+}
+
+#[async_trait]
+impl Transport for SmtpTransport {
+    async fn send(&self, message: &Message) -> Result<(), SendError> {
+        let _slot = self.slot().await;
+        self.hand_over(message).await
+    }
+
+    async fn probe(&self) -> Result<(), SendError> {
+        let _slot = self.slot().await;
+        let mut session = Session::open(&self.relay).await.map_err(|fault| fault.judge(""))?;
+        let checked = session.check_sender(&self.relay.from).await;
+        session.close().await;
+        checked.map_err(|fault| fault.judge(""))
+    }
+
+    async fn close_idle(&self, for_at_least: Duration) {
+        let closing: Vec<Idle> = self.sessions().extract_if(.., |idle| idle.since.elapsed() >= for_at_least).collect();
+        for idle in closing {
+            idle.session.close().await;
+        }
+    }
+}

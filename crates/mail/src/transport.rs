@@ -1,0 +1,36 @@
+//! What hands a message over.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::Message;
+
+/// Why a message was not handed over. The texts hold no mail address and at most 200 characters, so that they can be kept
+/// and logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The recipient or the message is refused for good: trying again is useless.
+    #[error("{0}")]
+    Refused(String),
+    /// This message could not be taken now; others may be.
+    #[error("{0}")]
+    Temporary(String),
+    /// The relay is out of reach or does not serve us (connection, TLS, password, sender, policy): no message would fare
+    /// better before somebody mends that.
+    #[error("{0}")]
+    Relay(String),
+}
+
+/// Hands messages over to whoever delivers them.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Hands one message over; `Ok` means that the other side has taken responsibility for it.
+    async fn send(&self, message: &Message) -> Result<(), SendError>;
+
+    /// Whether a message could be handed over now, without sending one.
+    async fn probe(&self) -> Result<(), SendError>;
+
+    /// Ends connections that have been idle for this long, politely.
+    async fn close_idle(&self, _for_at_least: Duration) {}
+}

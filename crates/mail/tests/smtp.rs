@@ -1,0 +1,193 @@
+//! The way to a relay, against a real SMTP server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mail::{Message, SendError, SmtpSettings, SmtpTransport, Transport};
+use testkit::smtp::{Options, SmtpServer, Stage, Tls};
+
+const LOGIN: Option<(&str, &str)> = Some(("events", "secret"));
+
+fn transport(url: &str, connections: usize, ca_file: Option<PathBuf>) -> SmtpTransport {
+    testkit::install_tls_provider();
+    let url = url.parse().unwrap();
+    SmtpTransport::new(&SmtpSettings { url, from: "events@example.org".to_owned(), connections, ca_file }).unwrap()
+}
+
+fn to(server: &SmtpServer) -> SmtpTransport {
+    transport(&server.url(), 2, Some(server.ca_file()))
+}
+
+fn message_to(recipient: &str) -> Message {
+    Message { to: recipient.to_owned(), ..mail::samples::message() }
+}
+
+async fn plain() -> SmtpServer {
+    SmtpServer::start(Options { tls: Tls::None, login: None }).await
+}
+
+fn is_relay_fault(result: Result<(), SendError>, about: &str) {
+    match result {
+        Err(SendError::Relay(text)) => {
+            assert!(text.contains(about), "{text:?} should be about {about:?}");
+            assert!(!text.contains('@') && text.chars().count() <= 200, "{text:?}");
+        }
+        other => panic!("a relay fault about {about:?} was wanted, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_mail_arrives_as_it_was_composed_by_every_way_of_tls() {
+    for tls in [Tls::None, Tls::Starttls, Tls::Implicit] {
+        let server = SmtpServer::start(Options { tls, login: LOGIN }).await;
+        let transport = to(&server);
+        transport.probe().await.unwrap();
+        transport.send(&message_to("desk@example.org")).await.unwrap();
+        let [mail] = &server.wait_for(1).await[..] else { panic!("one mail") };
+        assert_eq!(
+            (mail.envelope_from.as_str(), &mail.rcpt[..]),
+            ("events@example.org", &["desk@example.org".to_owned()][..])
+        );
+        assert_eq!(mail.tls, tls != Tls::None);
+        let letter = mail.letter();
+        assert_eq!(letter.subject, "[Connect] Registration KC-7F3K-2M9Q (42/300)");
+        assert_eq!((letter.text.trim(), letter.html.trim()), ("Moni!", "<p>Moni!</p>"));
+        assert_eq!(letter.reply_to.as_deref(), Some("z.banda@example.org"));
+    }
+}
+
+#[tokio::test]
+async fn lines_that_begin_with_a_dot_and_long_mails_arrive_whole() {
+    let server = plain().await;
+    let text = format!(".\n..\n.hidden\n{}\nEnd é\n", "word ".repeat(20_000));
+    let message = Message { text: text.clone(), ..mail::samples::message() };
+    to(&server).send(&message).await.unwrap();
+    let letter = server.wait_for(1).await[0].letter();
+    assert_eq!(letter.text.replace("\r\n", "\n").trim_end(), text.trim_end());
+}
+
+#[tokio::test]
+async fn a_relay_that_nobody_trusts_or_without_starttls_gets_nothing() {
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: None }).await;
+    is_relay_fault(transport(&server.url(), 1, None).send(&message_to("a@example.org")).await, "TLS: ");
+    let server = plain().await;
+    let required = server.url().replace("?tls=none", "");
+    is_relay_fault(transport(&required, 1, None).send(&message_to("a@example.org")).await, "STARTTLS");
+    assert_eq!(server.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn opportunistic_tls_takes_what_there_is_but_never_sends_a_password_in_the_clear() {
+    let server = plain().await;
+    let opportunistic = server.url().replace("none", "opportunistic");
+    transport(&opportunistic, 1, None).send(&message_to("a@example.org")).await.unwrap();
+    let server = SmtpServer::start(Options { tls: Tls::None, login: LOGIN }).await;
+    let opportunistic = server.url().replace("none", "opportunistic");
+    is_relay_fault(transport(&opportunistic, 1, None).probe().await, "in the clear");
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: LOGIN }).await;
+    let opportunistic = server.url() + "?tls=opportunistic";
+    transport(&opportunistic, 1, Some(server.ca_file())).send(&message_to("a@example.org")).await.unwrap();
+    assert!(server.wait_for(1).await[0].tls);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_a_relay_fault() {
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: LOGIN }).await;
+    let transport = transport(&server.url_with("events:wrong@"), 1, Some(server.ca_file()));
+    is_relay_fault(transport.send(&message_to("desk@example.org")).await, "AUTH: 535");
+    is_relay_fault(transport.probe().await, "AUTH: 535");
+}
+
+#[tokio::test]
+async fn what_the_relay_answers_is_judged_by_the_command_it_answers() {
+    let server = plain().await;
+    let transport = to(&server);
+    for (recipient, fate) in [
+        ("rcpt-550-5.1.1@example.org", "Refused"),
+        ("rcpt-550@example.org", "Refused"),
+        ("rcpt-552-5.2.2@example.org", "Refused"),
+        ("rcpt-554-5.7.1@example.org", "Relay"),
+        ("rcpt-530-5.7.0@example.org", "Relay"),
+        ("rcpt-450-4.7.1@example.org", "Temporary"),
+        ("data-552@example.org", "Refused"),
+        ("data-554-5.6.0@example.org", "Temporary"),
+        ("data-451-4.3.0@example.org", "Temporary"),
+    ] {
+        let result = transport.send(&message_to(recipient)).await.unwrap_err();
+        let (kind, text) = match &result {
+            SendError::Refused(text) => ("Refused", text),
+            SendError::Temporary(text) => ("Temporary", text),
+            SendError::Relay(text) => ("Relay", text),
+        };
+        assert_eq!(kind, fate, "{recipient}: {text}");
+        assert!(!text.contains("example.org"), "{text}");
+    }
+    for stage in [Stage::Connect, Stage::Ehlo, Stage::Mail] {
+        for reply in ["550 5.1.1 no", "554 no", "421 4.3.2 busy", "451 later", "drop"] {
+            server.set_fault(Some((stage, reply)));
+            // A connection of its own, so that every stage is passed.
+            is_relay_fault(to(&server).send(&message_to("a@example.org")).await, "");
+        }
+    }
+    for reply in ["421 4.3.2 closing", "drop"] {
+        for stage in [Stage::Rcpt, Stage::Data] {
+            server.set_fault(Some((stage, reply)));
+            is_relay_fault(to(&server).send(&message_to("a@example.org")).await, "");
+        }
+    }
+    server.set_fault(None);
+    transport.send(&message_to("a@example.org")).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_relay_fault() {
+    let mut server = plain().await;
+    let transport = to(&server);
+    server.stop().await;
+    is_relay_fault(transport.send(&message_to("a@example.org")).await, "connect: ");
+    is_relay_fault(transport.probe().await, "connect: ");
+    server.start_again().await;
+    transport.send(&message_to("a@example.org")).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_used_again_and_never_more_than_allowed() {
+    let server = plain().await;
+    let transport = to(&server);
+    let messages: Vec<Message> = (0..20).map(|n| message_to(&format!("person{n}@example.org"))).collect();
+    let mut sends = tokio::task::JoinSet::new();
+    let transport = std::sync::Arc::new(transport);
+    for message in messages {
+        let transport = transport.clone();
+        sends.spawn(async move { transport.send(&message).await });
+    }
+    while let Some(sent) = sends.join_next().await {
+        sent.unwrap().unwrap();
+    }
+    // A refused recipient does not cost the connection.
+    transport.send(&message_to("rcpt-550-5.1.1@example.org")).await.unwrap_err();
+    transport.send(&message_to("a@example.org")).await.unwrap();
+    assert_eq!(server.mails().len(), 21);
+    let (most, all) = server.connections();
+    assert!(most <= 2 && all <= 2, "{most} at once, {all} in all");
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_the_relay_closed_costs_no_mail() {
+    let mut server = plain().await;
+    let transport = to(&server);
+    transport.send(&message_to("a@example.org")).await.unwrap();
+    server.stop().await;
+    server.start_again().await;
+    transport.send(&message_to("b@example.org")).await.unwrap();
+    transport.close_idle(Duration::ZERO).await;
+    transport.send(&message_to("c@example.org")).await.unwrap();
+    assert_eq!(server.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn an_address_with_letters_of_all_scripts_is_written_where_the_relay_can() {
+    let server = plain().await;
+    to(&server).send(&message_to("zoë@example.org")).await.unwrap();
+    assert_eq!(server.wait_for(1).await[0].rcpt, ["zoë@example.org"]);
+}

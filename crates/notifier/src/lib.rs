@@ -1,0 +1,256 @@
+//! From notification to delivered mail.
+//!
+//! The outbox in the store is the truth: notifications are written with their registration, and the notifier makes mails of
+//! them, leases what is due, composes each mail when it is sent, hands it over and marks it. No transaction is open while
+//! it talks to the relay. Whoever dies between handing over and marking has the mail repeated when its lease ends, under
+//! the same Message-ID.
+
+mod back_off;
+mod catalogue;
+mod deliver;
+mod gate;
+mod plan;
+mod upkeep;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conveyor::Receiver;
+use jiff::SignedDuration;
+use mail::Transport;
+use presentation::urls::Urls;
+use registration::notification::LeasedMail;
+use registration::ports::{Clock, Random, Store, StoreResult};
+use registration::token::Signer;
+use telemetry::{Metrics, Part};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::catalogue::Catalogue;
+use self::gate::{Gate, Step};
+
+/// How often the outbox is looked at when nothing wakes the notifier.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long a mail is a worker's own. Longer than loading, sending and marking together may take.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long what was begun may take after the shutdown.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Notifications that are made mails of at a time.
+const BATCH: u32 = 100;
+
+/// Everything that turns notifications into mails.
+#[derive(Clone)]
+pub struct Notifier {
+    /// Where the outbox is.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+    /// Takes the mails.
+    pub transport: Arc<dyn Transport>,
+    /// Signs the organisers' links.
+    pub signer: Arc<Signer>,
+    /// The base of links and the host of Message-IDs.
+    pub urls: Urls,
+    /// The sender's mail address.
+    pub from: String,
+    /// Counts what is done.
+    pub metrics: Metrics,
+    /// Tells `/readyz` whether the relay takes mails.
+    pub relay: Part,
+    /// Most mails that are sent at the same time; at least 1.
+    pub workers: usize,
+}
+
+/// What all tasks of a running notifier share.
+struct Desk {
+    notifier: Notifier,
+    catalogue: Catalogue,
+    gate: Gate,
+}
+
+impl Notifier {
+    /// Works until `shutdown`; then begins nothing more and returns when what was begun is done, after 15 s at the latest.
+    /// Each wake-up is answered at once. A database or relay that is gone is tried again, told in `/readyz` and logged when
+    /// that changes.
+    pub async fn run(self, mut wake: Receiver, shutdown: CancellationToken) {
+        let desk = Arc::new(Desk { catalogue: Catalogue::default(), gate: Gate::default(), notifier: self });
+        let upkeep = tokio::spawn(upkeep::run(desk.clone(), shutdown.clone()));
+        let mut round = Round::new(desk.clone());
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                () = wake.woken() => round.look_at_everything(),
+                _ = ticks.tick() => {
+                    desk.notifier.metrics.notifier_heartbeat(desk.notifier.clock.now());
+                    round.look_at_everything();
+                }
+                Some(ended) = round.tasks.join_next_with_id() => round.ended(ended),
+            }
+            round.go().await;
+        }
+        round.finish().await;
+        desk.notifier.transport.close_idle(Duration::ZERO).await;
+        // It ends with the shutdown; were it to panic, there is nothing left to do here.
+        let _ = upkeep.await;
+    }
+}
+
+/// One look at the outbox after the other, and the mails that are on their way.
+struct Round {
+    desk: Arc<Desk>,
+    tasks: JoinSet<()>,
+    /// The mails that are on their way, by their tasks.
+    mails: HashMap<Id, (LeasedMail, Instant)>,
+    /// Whether there may be notifications without a mail.
+    unplanned: bool,
+    /// Whether there may be mails that are due.
+    due: bool,
+    /// Whether the outbox could not be read or written last time.
+    blind: bool,
+}
+
+impl Round {
+    fn new(desk: Arc<Desk>) -> Self {
+        Self { desk, tasks: JoinSet::new(), mails: HashMap::new(), unplanned: true, due: true, blind: false }
+    }
+
+    fn look_at_everything(&mut self) {
+        self.unplanned = true;
+        self.due = true;
+    }
+
+    async fn go(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.ended(ended);
+        }
+        match self.look().await {
+            Ok(()) => {
+                if std::mem::take(&mut self.blind) {
+                    tracing::info!("the outbox can be read again");
+                }
+            }
+            Err(error) => {
+                // The next tick tries again.
+                (self.unplanned, self.due) = (false, false);
+                if !std::mem::replace(&mut self.blind, true) {
+                    tracing::warn!(%error, "the outbox cannot be read; mails wait");
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> StoreResult<()> {
+        if self.unplanned {
+            self.unplanned = self.desk.plan().await?;
+            // What was just made is due.
+            self.due = true;
+        }
+        let free = self.desk.notifier.workers.max(1).saturating_sub(self.tasks.len());
+        let limit = match self.desk.gate.step(Instant::now()) {
+            Step::Open => free,
+            Step::One => usize::from(self.tasks.is_empty()),
+            Step::Probe => {
+                let desk = self.desk.clone();
+                self.tasks.spawn(async move { desk.probe().await });
+                0
+            }
+            Step::Closed => 0,
+        };
+        if !self.due || limit == 0 {
+            return Ok(());
+        }
+        // The lease begins before the database says so, so that it never ends later here than there.
+        let ends = Instant::now() + LEASE;
+        let lease = SignedDuration::from_secs(LEASE.as_secs() as i64);
+        let leased = self.desk.notifier.store.lease(limit as u32, lease).await?;
+        self.due = leased.len() == limit;
+        for mail in leased {
+            let (desk, own) = (self.desk.clone(), mail.clone());
+            let task = self.tasks.spawn(async move { desk.deliver(own, ends).await });
+            self.mails.insert(task.id(), (mail, ends));
+        }
+        Ok(())
+    }
+
+    /// A mail at which the work panicked must not be leased again each minute, for ever.
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (id, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        if let Some((mail, ends)) = self.mails.remove(&id).filter(|_| panicked) {
+            let desk = self.desk.clone();
+            self.tasks.spawn(async move { desk.give_back(mail, ends).await });
+        }
+    }
+
+    async fn finish(&mut self) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(GRACE, all).await.is_err() {
+            tracing::warn!(
+                mails = self.tasks.len(),
+                "mails were still on their way; they are repeated when their lease ends"
+            );
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+impl Desk {
+    /// Makes mails of a batch of notifications. Whether there may be more.
+    async fn plan(&self) -> StoreResult<bool> {
+        let Notifier { store, urls, .. } = &self.notifier;
+        let waiting = store.unassigned(BATCH).await?;
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let mails = plan::plan(&waiting, urls, || self.fresh_id());
+        let made = store.make(&mails).await?;
+        // None made: another notifier is at the same ones, and will make the rest.
+        Ok(made > 0 && waiting.len() == BATCH as usize)
+    }
+
+    fn fresh_id(&self) -> registration::ids::MailId {
+        let mut random = [0; 10];
+        self.notifier.random.fill(&mut random);
+        registration::ids::MailId(registration::stored::uuid_v7(self.notifier.clock.now(), random))
+    }
+
+    /// A number between 0 and 1 that nobody can foresee, so that mails and notifiers do not march in step.
+    fn jitter(&self) -> f64 {
+        let mut random = [0; 2];
+        self.notifier.random.fill(&mut random);
+        f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX)
+    }
+
+    /// Asks the relay whether it would take mails again.
+    async fn probe(&self) {
+        let Notifier { transport, relay, clock, .. } = &self.notifier;
+        match transport.probe().await {
+            Ok(()) => {
+                if self.gate.probe_succeeded() {
+                    relay.ok();
+                }
+            }
+            Err(error) => {
+                self.gate.probe_failed(Instant::now(), self.jitter());
+                relay.degraded(clock.now(), error.to_string());
+            }
+        }
+    }
+}
+
+/// A mail as log lines name it: no address, no content.
+fn told(mail: &LeasedMail) -> String {
+    format!("{} {}", mail.kind.as_str(), mail.id.0)
+}

@@ -1,0 +1,182 @@
+//! A registration's way to a real relay.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mail::{SmtpSettings, SmtpTransport, Transport};
+use registration::notification::MailState;
+use support::{DESK, House};
+use testkit::serve::wait_for;
+use testkit::smtp::{Options, SmtpServer, Stage, Tls};
+
+fn transport(server: &SmtpServer, url: &str) -> Arc<dyn Transport> {
+    testkit::install_tls_provider();
+    let settings = SmtpSettings {
+        url: url.parse().unwrap(),
+        from: "events@example.org".to_owned(),
+        connections: 4,
+        ca_file: Some(server.ca_file()),
+    };
+    Arc::new(SmtpTransport::new(&settings).unwrap())
+}
+
+async fn relay() -> SmtpServer {
+    SmtpServer::start(Options { tls: Tls::None, login: None }).await
+}
+
+#[tokio::test]
+async fn a_registration_becomes_both_mails_at_once() {
+    let (house, server) = (House::open().await, relay().await);
+    let notifier = house.notifier(transport(&server, &server.url()));
+    let begun = Instant::now();
+    notifier.wake(house.register("t.banda@example.org").await);
+    let mut mails = server.wait_for(2).await;
+    // Milliseconds when the notifier is woken. A tick would be a second; the bound leaves room for a busy machine.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    mails.sort_by(|a, b| a.rcpt.cmp(&b.rcpt));
+    let [desk, person] = [mails[0].letter(), mails[1].letter()];
+    assert_eq!((mails[0].rcpt[0].as_str(), mails[1].rcpt[0].as_str()), (DESK, "t.banda@example.org"));
+    assert!(desk.subject.starts_with("[UbuntuNet-Connect] Registration KC-") && desk.subject.ends_with("(1/300)"));
+    assert_eq!(desk.reply_to.as_deref(), Some("t.banda@example.org"));
+    assert!(desk.text.contains("Thoko Banda") && desk.html.contains("Thoko Banda"));
+    assert!(desk.raw.contains("X-Karibu-Kind: registered") && desk.raw.contains("X-Karibu-Request: request-1"));
+    assert!(person.subject.contains("Votre inscription"), "{}", person.subject);
+    assert!(!person.raw.contains("Banda"), "nothing typed is repeated");
+    wait_for("both mails are marked", async || {
+        house.mails().await.iter().all(|mail| mail.state == MailState::Sent).then_some(())
+    })
+    .await;
+    for (row, letter) in house.mails().await.iter().zip([&desk, &person]) {
+        assert_eq!(row.message_id, format!("<{}>", letter.message_id));
+        assert_eq!(row.attempts, 1);
+    }
+    assert_eq!(notifier.metric("karibu_mail_attempts_total{outcome=\"sent\"}").as_deref(), Some("2"));
+    assert_eq!(notifier.metric("karibu_notification_delivery_seconds_count").as_deref(), Some("2"));
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn a_notifier_that_nobody_wakes_finds_the_mails_itself() {
+    let (house, server) = (House::open().await, relay().await);
+    let notifier = house.notifier(transport(&server, &server.url()));
+    for n in 0..25 {
+        house.register(&format!("person{n}@example.org")).await;
+    }
+    let mails = server.wait_for(50).await;
+    let mut ids: Vec<_> = mails.iter().map(|mail| mail.letter().message_id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 50, "every mail once");
+    let (most, _) = server.connections();
+    assert!(most <= 4, "{most} connections");
+    notifier.stop().await;
+    assert!(house.mails().await.iter().all(|mail| mail.state == MailState::Sent));
+}
+
+#[tokio::test]
+async fn mails_wait_for_a_relay_that_is_down_and_go_when_it_is_up() {
+    let (house, mut server) = (House::open().await, relay().await);
+    server.stop().await;
+    let notifier = house.notifier(transport(&server, &server.url()));
+    for n in 0..10 {
+        notifier.wake(house.register(&format!("person{n}@example.org")).await);
+    }
+    let fault = wait_for("the fault is told", async || notifier.relay_fault()).await;
+    assert!(fault.starts_with("connect: "), "{fault}");
+    let tried = wait_for("a mail was tried", async || {
+        house.mails().await.into_iter().find(|mail| mail.attempts > 0 && mail.state == MailState::Pending)
+    })
+    .await;
+    assert!(tried.last_error.unwrap().starts_with("connect: "));
+
+    server.start_again().await;
+    // The few that were tried while it was down wait for their second attempt; all others go at once.
+    let untried = house.mails().await.iter().filter(|mail| mail.attempts == 0).count();
+    assert!(untried >= 12, "{untried}");
+    server.wait_for(untried).await;
+    wait_for("the relay is well again", async || notifier.relay_fault().is_none().then_some(())).await;
+    notifier.stop().await;
+    assert!(house.mails().await.iter().all(|mail| mail.state != MailState::Parked));
+}
+
+#[tokio::test]
+async fn an_unknown_recipient_parks_the_mail_and_stops_nobody() {
+    let (house, server) = (House::open().await, relay().await);
+    let notifier = house.notifier(transport(&server, &server.url()));
+    notifier.wake(house.register("rcpt-550-5.1.1@example.org").await);
+    let parked = wait_for("the mail is parked", async || {
+        house.mail_to("rcpt-550-5.1.1@example.org").await.filter(|mail| mail.state == MailState::Parked)
+    })
+    .await;
+    let reason = parked.last_error.unwrap();
+    assert!(reason.starts_with("RCPT: 550 5.1.1 ") && !reason.contains('@'), "{reason}");
+    notifier.wake(house.register("t.banda@example.org").await);
+    server.wait_for(3).await;
+    assert_eq!(notifier.relay_fault(), None);
+    assert_eq!(notifier.metric("karibu_mail_attempts_total{outcome=\"parked\"}").as_deref(), Some("1"));
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_parks_nothing_and_is_told() {
+    let house = House::open().await;
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: Some(("events", "secret")) }).await;
+    let notifier = house.notifier(transport(&server, &server.url_with("events:wrong@")));
+    notifier.wake(house.register("t.banda@example.org").await);
+    let fault = wait_for("the fault is told", async || notifier.relay_fault()).await;
+    assert!(fault.starts_with("AUTH: 535"), "{fault}");
+    wait_for("a mail was tried, or the relay was found at fault before", async || {
+        house.mail_to(DESK).await.map(|_| ())
+    })
+    .await;
+    notifier.stop().await;
+    for mail in house.mails().await {
+        assert_eq!(mail.state, MailState::Pending, "{:?}", mail.last_error);
+    }
+
+    let mended = house.notifier(transport(&server, &server.url()));
+    for mail in house.mails().await {
+        house.end_of_lease(mail.id).await;
+    }
+    server.wait_for(2).await;
+    mended.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_every_recipient_for_policy_is_a_fault_that_a_probe_cannot_see() {
+    let (house, server) = (House::open().await, relay().await);
+    let notifier = house.notifier(transport(&server, &server.url()));
+    server.set_fault(Some((Stage::Rcpt, "554 5.7.1 Relay access denied")));
+    notifier.wake(house.register("t.banda@example.org").await);
+    let fault = wait_for("the fault is told", async || notifier.relay_fault()).await;
+    assert_eq!(fault, "RCPT: 554 5.7.1 Relay access denied");
+    server.set_fault(None);
+    // Whatever was tried waits for its second attempt; the next mail shows that the relay is well again.
+    notifier.wake(house.register("c.mwila@example.org").await);
+    server.wait_for(2).await;
+    wait_for("the relay is well again", async || notifier.relay_fault().is_none().then_some(())).await;
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn a_kill_between_sending_and_marking_repeats_the_mail_under_its_message_id() {
+    let (house, server) = (House::open().await, relay().await);
+    let notifier = house.notifier(Arc::new(support::NeverTold(transport(&server, &server.url()))));
+    notifier.wake(house.register("t.banda@example.org").await);
+    server.wait_for(2).await;
+    notifier.kill().await;
+    for mail in house.mails().await {
+        assert_eq!((mail.state, mail.attempts), (MailState::Pending, 0));
+        house.end_of_lease(mail.id).await;
+    }
+
+    let next = house.notifier(transport(&server, &server.url()));
+    let mails = server.wait_for(4).await;
+    next.stop().await;
+    let mut sent: Vec<_> = mails.iter().map(|mail| (mail.rcpt[0].clone(), mail.letter().message_id)).collect();
+    sent.sort();
+    assert_eq!((&sent[0], &sent[2]), (&sent[1], &sent[3]), "each mail twice, each pair alike");
+    assert!(house.mails().await.iter().all(|mail| mail.state == MailState::Sent && mail.attempts == 1));
+}

@@ -1,0 +1,280 @@
+//! A real store with the sample event, people who register, and a running notifier.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use conveyor::Sender;
+use jiff::Timestamp;
+use mail::{FolderTransport, Message, SendError, Transport};
+use notifier::Notifier;
+use presentation::urls::Urls;
+use registration::answers::Answers;
+use registration::event::{Event, WhenFull};
+use registration::ids::{EventId, MailId, RegistrationId, SubmissionId};
+use registration::language::Language;
+use registration::notification::{Kind, MailRow, NewNotification};
+use registration::places::limits;
+use registration::ports::{Clock, Conveyor as _, Events as _, Outbox as _, Random, Registrations as _};
+use registration::reference::Reference;
+use registration::stored::{Columns, EventImport, NewRegistration, Registered, Status, uuid_v7};
+use registration::summary::deltas;
+use registration::token::Signer;
+use registration::{SAMPLE_EVENT, event_file};
+use serde_json::json;
+use store_sqlite::SqliteStore;
+use telemetry::{Metrics, Need, Parts};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The organiser who is told of every registration.
+pub const DESK: &str = "desk@example.org";
+
+/// The world's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests run against databases and servers that have the world's time"
+    )]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Bytes that never repeat within a test.
+#[derive(Default)]
+pub struct Counting(AtomicU64);
+
+impl Random for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        buffer.fill(0);
+        for (to, from) in buffer.iter_mut().rev().zip(number.iter().rev()) {
+            *to = *from;
+        }
+    }
+}
+
+/// A store with the sample event.
+pub struct House {
+    pub data: TempDir,
+    pub store: SqliteStore,
+    pub event: EventId,
+    parsed: Event,
+    next: AtomicU64,
+}
+
+impl House {
+    pub async fn open() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&data.path().join("karibu.db"), 4).await.unwrap();
+        let at = SystemClock.now();
+        let parsed = event_file::parse(SAMPLE_EVENT, at).unwrap();
+        let import = EventImport {
+            slug: parsed.slug.clone(),
+            source: SAMPLE_EVENT.to_owned(),
+            form: serde_json::to_value(&parsed.form).unwrap(),
+            limits: limits(&parsed),
+            sample: true,
+            at,
+        };
+        let event = store.import(&import).await.unwrap().id;
+        Self { data, store, event, parsed, next: AtomicU64::new(1) }
+    }
+
+    /// Somebody registers with this mail address; the desk and the person are told.
+    pub async fn register(&self, email: &str) -> RegistrationId {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&n.to_be_bytes());
+        let at = SystemClock.now();
+        let id = uuid_v7(at, random);
+        let answers = json!({"last_name": "Banda", "email": email, "category": "student", "attendance": "onsite"});
+        let form = &self.parsed.form;
+        let counted = deltas(form, &Answers::from_json(form, &answers), Status::Confirmed, self.parsed.day(at));
+        let to = |recipient: &str, kind, language| NewNotification { recipient: recipient.to_owned(), kind, language };
+        let new = NewRegistration {
+            id: RegistrationId(id),
+            event: self.event,
+            form_version: 1,
+            submission: SubmissionId(id),
+            content_digest: [0; 32],
+            reference: Reference::from_bits(n),
+            answers,
+            columns: Columns { name: "Thoko Banda".to_owned(), email: email.to_owned(), ..Columns::default() },
+            language: Language::Fr,
+            request_id: format!("request-{n}"),
+            attachments: Vec::new(),
+            places: Vec::new(),
+            when_full: WhenFull::Waiting,
+            notifications: vec![to(DESK, Kind::Registered, Language::En), to(email, Kind::Confirmation, Language::Fr)],
+            summary: counted,
+            at,
+        };
+        assert_eq!(self.store.register(&new).await.unwrap(), Registered::New(Status::Confirmed));
+        RegistrationId(id)
+    }
+
+    /// Starts a notifier.
+    pub fn notifier(&self, transport: Arc<dyn Transport>) -> Running {
+        let (metrics, parts) = (Metrics::new("test", "test"), Parts::new());
+        let notifier = Notifier {
+            store: Arc::new(self.store.clone()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(Counting::default()),
+            transport,
+            signer: Arc::new(Signer::new(vec![vec![1; 32]])),
+            urls: Urls::new("https://register.example.org/".parse().unwrap()),
+            from: "events@example.org".to_owned(),
+            metrics: metrics.clone(),
+            relay: parts.add("mail", Need::Told),
+            workers: 4,
+        };
+        let (wake, woken) = conveyor::in_memory(16);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(notifier.run(woken, stop.clone()));
+        Running { task, stop, wake, metrics, parts }
+    }
+
+    /// All mails by recipient.
+    pub async fn mails(&self) -> Vec<MailRow> {
+        let mut mails = self.store.list(None, None, 1000).await.unwrap();
+        mails.sort_by(|a, b| a.recipient.cmp(&b.recipient));
+        mails
+    }
+
+    /// The one mail to this recipient, if it was made.
+    pub async fn mail_to(&self, recipient: &str) -> Option<MailRow> {
+        self.mails().await.into_iter().find(|mail| mail.recipient == recipient)
+    }
+
+    /// Makes a mail due at once, whoever has leased it: what happens by itself when a lease or a wait ends.
+    pub async fn end_of_lease(&self, mail: MailId) {
+        assert!(self.store.resend_any(mail).await.unwrap());
+    }
+}
+
+/// A notifier at work.
+pub struct Running {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+    wake: Sender,
+    pub metrics: Metrics,
+    pub parts: Parts,
+}
+
+impl Running {
+    /// Wakes it.
+    pub fn wake(&self, registration: RegistrationId) {
+        self.wake.wake(registration);
+    }
+
+    /// Ends it as a signal does and waits for it.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+
+    /// Begins to end it.
+    pub fn begin_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Whether it has ended.
+    pub fn has_stopped(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Ends it in the middle of whatever it does, as `kill -9` does.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
+    /// A line of its metrics.
+    pub fn metric(&self, start: &str) -> Option<String> {
+        self.metrics.render().lines().find_map(|line| line.strip_prefix(start).map(|rest| rest.trim().to_owned()))
+    }
+
+    /// What `/readyz` says of the relay, if it is at fault.
+    pub fn relay_fault(&self) -> Option<String> {
+        self.parts.report().parts["mail"].what.clone()
+    }
+}
+
+/// Hands mails over and never returns, as somebody who is killed right after it.
+pub struct NeverTold(pub Arc<dyn Transport>);
+
+#[async_trait]
+impl Transport for NeverTold {
+    async fn send(&self, message: &Message) -> Result<(), SendError> {
+        self.0.send(message).await?;
+        std::future::pending().await
+    }
+
+    async fn probe(&self) -> Result<(), SendError> {
+        self.0.probe().await
+    }
+}
+
+/// Holds mails until they are released.
+pub struct Held {
+    began: AtomicU64,
+    gate: Semaphore,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { began: AtomicU64::new(0), gate: Semaphore::new(0) }
+    }
+}
+
+impl Held {
+    /// Waits until so many mails are being sent.
+    pub async fn wait_for(&self, mails: u64) {
+        testkit::serve::wait_for("mails are on their way", async || {
+            (self.began.load(Ordering::SeqCst) >= mails).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets all mails go.
+    pub fn release(&self) {
+        self.gate.close();
+    }
+}
+
+#[async_trait]
+impl Transport for Held {
+    async fn send(&self, _: &Message) -> Result<(), SendError> {
+        self.began.fetch_add(1, Ordering::SeqCst);
+        assert!(self.gate.acquire().await.is_err(), "it only ever closes");
+        Ok(())
+    }
+
+    async fn probe(&self) -> Result<(), SendError> {
+        Ok(())
+    }
+}
+
+/// A transport with a fault of ours.
+pub struct PanicsAt {
+    pub recipient: &'static str,
+    pub others: FolderTransport,
+}
+
+#[async_trait]
+impl Transport for PanicsAt {
+    async fn send(&self, message: &Message) -> Result<(), SendError> {
+        assert_ne!(message.to, self.recipient, "the fault");
+        self.others.send(message).await
+    }
+
+    async fn probe(&self) -> Result<(), SendError> {
+        self.others.probe().await
+    }
+}

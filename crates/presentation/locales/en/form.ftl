@@ -1,0 +1,50 @@
+# The registration form.
+
+form-title = Register
+form-title-error = Error: { $title }
+form-closes = Registration closes on { $when }.
+form-required = Please answer every question that is not marked “optional”.
+form-optional = optional
+form-sometimes = needed in some cases
+form-choose = Please choose
+form-full = full
+form-full-waiting = full: waiting list
+form-submit = Register
+form-submit-new = Send as a new registration
+form-sending = Sending… A large file can take a while; please wait.
+
+form-waiting-title = All places are taken
+form-waiting-text = You can still register. You will be put on the waiting list, and the organisers will write to you if a place becomes free.
+
+# Problems at fields. The sentences themselves are in problems.ftl.
+form-errors-title = { $n ->
+    [one] There is a problem with { $n } answer
+   *[other] There are problems with { $n } answers
+}
+form-errors-kept = Nothing is registered yet. Your answers are still here, and so is every file that could be accepted: you need not send it again.
+form-error = Error:
+form-error-at = { $label }: { $sentence }
+
+# Files.
+form-file-limits = { $types }, at most { $size }.
+form-file-too-big = This file is larger than { $size }. Please choose a smaller one.
+form-file-kept = Already received:
+form-file-replace = If you choose another file, it takes this one’s place.
+form-file-remove = Remove this file
+
+# What registrants are told about their data.
+form-privacy-title = What happens to your data
+form-privacy-what = What is kept
+form-privacy-how-long = For how long
+form-privacy-readers = Who reads it
+form-privacy-contact = Whom to ask
+
+# Messages over a form that comes back.
+form-unavailable-title = Nothing was registered: we cannot store anything just now
+form-unavailable-text = Your answers are still here. Please wait a moment and press the button at the end of the page again. If you had chosen a file, check that it is still there.
+form-expired-title = Nothing was registered: this form was open for too long
+form-expired-text = Your answers are still here. Please check them and press the button at the end of the page again. If you had chosen a file, check that it is still there.
+form-other-title = This form has already been sent, with other answers
+form-other-text = Registration { $reference } was made from this same form and stays as it is. Nothing else has been registered yet. To register another person with the answers below, press “Send as a new registration” at the end of the page.
+form-too-large-title = Nothing was registered: too much was sent
+form-too-large-text = A form and its files may have { $size } in all. Please choose smaller files and press the button at the end of the page again.

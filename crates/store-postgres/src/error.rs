@@ -1,0 +1,68 @@
+//! PostgreSQL's errors as the desk knows them. No text that is passed on holds a stored value, an answer or a password.
+
+use registration::ports::StoreError;
+use sqlx::error::{DatabaseError, ErrorKind};
+
+/// What an error of sqlx means.
+pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(error) => database_error(&*error),
+        sqlx::Error::PoolTimedOut => unavailable("no connection in time"),
+        sqlx::Error::PoolClosed => unavailable("it is being closed"),
+        sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => unavailable("a connection broke"),
+        sqlx::Error::Io(error) => StoreError::Unavailable(error.kind().to_string()),
+        sqlx::Error::Tls(error) => StoreError::Unavailable(format!("TLS: {error}")),
+        // What the server says while it goes down may not be what the protocol expects.
+        sqlx::Error::Protocol(_) => unavailable("a connection broke"),
+        sqlx::Error::Configuration(_) => unavailable("its URL or certificates cannot be used"),
+        // What could not be decoded stays out of the text.
+        sqlx::Error::ColumnDecode { index, .. } => StoreError::Corrupt(format!("column {index}")),
+        sqlx::Error::Decode(_) => StoreError::Corrupt("a column".to_owned()),
+        sqlx::Error::RowNotFound => StoreError::Bug("a row that must be there is not".to_owned()),
+        other => StoreError::Bug(other.to_string()),
+    }
+}
+
+/// Whether the same transaction may pass when it is tried again at once: it met another one (a deadlock, or no serial order).
+pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+/// The name of the unique constraint that was broken.
+pub(crate) fn broken_unique(error: &sqlx::Error) -> Option<&str> {
+    let error = error.as_database_error()?;
+    (error.kind() == ErrorKind::UniqueViolation).then(|| error.constraint().unwrap_or_default())
+}
+
+fn unavailable(why: &str) -> StoreError {
+    StoreError::Unavailable(why.to_owned())
+}
+
+/// By SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn database_error(error: &dyn DatabaseError) -> StoreError {
+    let code = error.code().unwrap_or_default();
+    match &*code {
+        "23505" => StoreError::Conflict("a key is taken"),
+        "25006" => unavailable("read-only"),
+        "28000" | "28P01" => unavailable("it refuses the user or the password"),
+        "3D000" => unavailable("there is no database of this name"),
+        "40001" | "40P01" => unavailable("too many at once"),
+        "42501" => unavailable("no permission"),
+        "42P01" | "42703" => unavailable("a table or column is missing; run karibu migrate"),
+        "53100" => unavailable("the disk is full"),
+        "53300" => unavailable("it takes no more connections"),
+        "55P03" => unavailable("locked by somebody else"),
+        "57014" => unavailable("a statement took too long"),
+        "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => unavailable("it is starting or stopping"),
+        "XX001" | "XX002" => StoreError::Corrupt("data or an index is damaged".to_owned()),
+        _ => match code.get(..2) {
+            // Connections, idle transactions, resources, an operator, the system.
+            Some("08" | "25" | "53" | "57" | "58") => StoreError::Unavailable(format!("SQLSTATE {code}")),
+            // Constraint and syntax errors name tables and columns, never values.
+            Some("23" | "42") => StoreError::Bug(error.message().to_owned()),
+            // Others may quote a value.
+            _ => StoreError::Bug(format!("SQLSTATE {code}")),
+        },
+    }
+}

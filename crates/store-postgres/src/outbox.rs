@@ -1,0 +1,310 @@
+//! From notifications to mails that are sent. "Now" is PostgreSQL's own, in every statement.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use registration::ids::{EventId, MailId, RegistrationId};
+use registration::notification::{LeasedMail, MailRow, MailState, NewMail, PendingNotification};
+use registration::ports::{Outbox, StoreResult};
+use registration::stored::OutboxDepth;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::convert::{kind, language, mail_state, micros, time};
+use crate::error::store_error;
+use crate::{PATIENCE, PostgresStore, within};
+
+#[async_trait]
+impl Outbox for PostgresStore {
+    async fn unassigned(&self, limit: u32) -> StoreResult<Vec<PendingNotification>> {
+        within(PATIENCE, async {
+            let rows = sqlx::query!(
+                "select id, event_id, registration_id, recipient, kind, language, created_at from notification
+                 where mail_id is null order by id limit $1",
+                i64::from(limit)
+            );
+            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.into_iter()
+                .map(|row| {
+                    Ok(PendingNotification {
+                        id: row.id,
+                        event: EventId(row.event_id),
+                        registration: RegistrationId(row.registration_id),
+                        recipient: row.recipient,
+                        kind: kind(&row.kind)?,
+                        language: language(&row.language)?,
+                        created_at: time(row.created_at)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn make(&self, mails: &[NewMail]) -> StoreResult<usize> {
+        if mails.is_empty() {
+            return Ok(0);
+        }
+        within(PATIENCE, async {
+            let mut tx = self.begin().await?;
+            let mut free = lock_free(&mut tx, mails).await?;
+            // A notification that an earlier mail of these carries is carried for the later ones.
+            let made: Vec<&NewMail> = mails
+                .iter()
+                .filter(|mail| {
+                    let wanted: HashSet<i64> = mail.notifications.iter().copied().collect();
+                    let whole = !wanted.is_empty() && wanted.is_subset(&free);
+                    if whole {
+                        free.retain(|id| !wanted.contains(id));
+                    }
+                    whole
+                })
+                .collect();
+            insert_mails(&mut tx, &made).await?;
+            tx.commit().await.map_err(store_error)?;
+            Ok(made.len())
+        })
+        .await
+    }
+
+    async fn lease(&self, limit: u32, lease: SignedDuration) -> StoreResult<Vec<LeasedMail>> {
+        within(PATIENCE, async {
+            let rows = sqlx::query!(
+                r#"with due as (
+                       select id from mail
+                       where state = 'pending' and next_attempt_at <= now()
+                         and (lease_until is null or lease_until <= now())
+                       order by next_attempt_at, id limit $1 for update skip locked)
+                   update mail set lease_until = now() + $2::bigint * interval '1 microsecond'
+                   from due where mail.id = due.id
+                   returning mail.id as "id!", event_id as "event_id!", recipient as "recipient!", kind as "kind!",
+                       language as "language!", message_id as "message_id!", attempts as "attempts!",
+                       created_at as "created_at!", next_attempt_at as "next_attempt_at!",
+                       array (select n.registration_id from notification n where n.mail_id = mail.id order by n.id)
+                           as "registrations!""#,
+                i64::from(limit),
+                micros(lease)
+            );
+            let mut rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.sort_by_key(|row| (row.next_attempt_at, row.id));
+            rows.into_iter()
+                .map(|row| {
+                    Ok(LeasedMail {
+                        id: MailId(row.id),
+                        event: EventId(row.event_id),
+                        recipient: row.recipient,
+                        kind: kind(&row.kind)?,
+                        language: language(&row.language)?,
+                        message_id: row.message_id,
+                        attempts: row.attempts as u32,
+                        created_at: time(row.created_at)?,
+                        registrations: row.registrations.into_iter().map(RegistrationId).collect(),
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn sent(&self, id: MailId) -> StoreResult<()> {
+        within(PATIENCE, async {
+            sqlx::query!(
+                "update mail set state = 'sent', attempts = attempts + 1, next_attempt_at = null, lease_until = null,
+                     last_error = null, sent_at = now()
+                 where id = $1",
+                id.0
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(store_error)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn retry(&self, id: MailId, wait: SignedDuration, error: &str) -> StoreResult<()> {
+        within(PATIENCE, async {
+            // Only what is pending: another worker may have sent it after this one's lease ended.
+            sqlx::query!(
+                "update mail set attempts = attempts + 1, lease_until = null, last_error = $2,
+                     next_attempt_at = now() + $3::bigint * interval '1 microsecond'
+                 where id = $1 and state = 'pending'",
+                id.0,
+                error,
+                micros(wait)
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(store_error)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn park(&self, id: MailId, error: &str) -> StoreResult<()> {
+        within(PATIENCE, async {
+            sqlx::query!(
+                "update mail set state = 'parked', attempts = attempts + 1, next_attempt_at = null, lease_until = null,
+                     last_error = $2
+                 where id = $1 and state = 'pending'",
+                id.0,
+                error
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(store_error)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list(&self, event: Option<&str>, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
+        let mut query = QueryBuilder::<Postgres>::new(
+            "select m.id, e.slug, m.recipient, m.kind, m.message_id, m.state, m.attempts, m.next_attempt_at,
+                    m.last_error, m.created_at, m.sent_at,
+                    array (select r.reference from notification n join registration r on r.id = n.registration_id
+                           where n.mail_id = m.id order by n.id) as mail_references
+             from mail m join event e on e.id = m.event_id where true",
+        );
+        if let Some(event) = event {
+            query.push(" and e.slug = ").push_bind(event);
+        }
+        // The state is written out, not bound, so that the index of this state is used.
+        match state {
+            Some(MailState::Pending) => query.push(" and m.state = 'pending'"),
+            Some(MailState::Sent) => query.push(" and m.state = 'sent'"),
+            Some(MailState::Parked) => query.push(" and m.state = 'parked'"),
+            None => &mut query,
+        };
+        query.push(" order by m.created_at desc, m.id desc limit ").push_bind(i64::from(limit));
+        within(PATIENCE, async {
+            let rows = query.build().fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.iter().map(mail_row).collect()
+        })
+        .await
+    }
+
+    async fn resend(&self, id: Option<MailId>) -> StoreResult<u64> {
+        within(PATIENCE, async {
+            let due = sqlx::query!(
+                "update mail set state = 'pending', attempts = 0, lease_until = null, next_attempt_at = now()
+                 where state = 'parked' and ($1::uuid is null or id = $1)",
+                id.map(|id| id.0)
+            );
+            Ok(due.execute(&self.pool).await.map_err(store_error)?.rows_affected())
+        })
+        .await
+    }
+
+    async fn resend_any(&self, id: MailId) -> StoreResult<bool> {
+        within(PATIENCE, async {
+            let due = sqlx::query!(
+                "update mail set state = 'pending', attempts = 0, lease_until = null, sent_at = null,
+                     next_attempt_at = now()
+                 where id = $1",
+                id.0
+            );
+            Ok(due.execute(&self.pool).await.map_err(store_error)?.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn depth(&self) -> StoreResult<OutboxDepth> {
+        within(PATIENCE, async {
+            let row = sqlx::query!(
+                r#"with waiting as (
+                       select count(*) as n, min(created_at) as oldest from notification where mail_id is null
+                   ), pending as (
+                       select count(*) as n, min(n.created_at) as oldest
+                       from mail m join notification n on n.mail_id = m.id where m.state = 'pending'
+                   )
+                   select waiting.n + pending.n as "pending!",
+                          extract(epoch from now() - least(waiting.oldest, pending.oldest))::float8 as "oldest?",
+                          (select count(*) from mail where state = 'parked') as "parked!",
+                          (select count(*) from (select id from registration order by id desc limit 10000) latest
+                           where not exists (select 1 from notification n where n.registration_id = latest.id))
+                              as "without!",
+                          (select coalesce(sum(size), 0)::bigint from upload) as "upload_bytes!"
+                   from waiting, pending"#
+            );
+            let row = row.fetch_one(&self.pool).await.map_err(store_error)?;
+            Ok(OutboxDepth {
+                pending: row.pending as u64,
+                oldest_pending_seconds: row.oldest.map(|age| age.max(0.0)),
+                parked: row.parked as u64,
+                registrations_without_notification: row.without as u64,
+                attachment_bytes: row.upload_bytes as u64 + self.attachment_bytes().await?,
+            })
+        })
+        .await
+    }
+}
+
+/// Locks those notifications of the mails that no mail carries. Who makes mails of the same ones waits here, and then finds
+/// them carried; all lock in the order of their ids, so that nobody waits for each other.
+async fn lock_free(tx: &mut PgConnection, mails: &[NewMail]) -> StoreResult<HashSet<i64>> {
+    let wanted: Vec<i64> = mails.iter().flat_map(|mail| mail.notifications.iter().copied()).collect();
+    let free = sqlx::query_scalar!(
+        "select id from notification where id = any ($1) and mail_id is null order by id for update",
+        &wanted
+    );
+    Ok(free.fetch_all(tx).await.map_err(store_error)?.into_iter().collect())
+}
+
+/// Writes mails that are due at once and gives them their notifications.
+async fn insert_mails(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<()> {
+    let ids: Vec<Uuid> = mails.iter().map(|mail| mail.id.0).collect();
+    let events: Vec<i64> = mails.iter().map(|mail| mail.event.0).collect();
+    let recipients: Vec<String> = mails.iter().map(|mail| mail.recipient.clone()).collect();
+    let kinds: Vec<String> = mails.iter().map(|mail| mail.kind.as_str().to_owned()).collect();
+    let languages: Vec<String> = mails.iter().map(|mail| mail.language.tag().to_owned()).collect();
+    let message_ids: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
+    let pairs = mails.iter().flat_map(|mail| mail.notifications.iter().map(|notification| (mail.id.0, *notification)));
+    let (carriers, carried): (Vec<Uuid>, Vec<i64>) = pairs.unzip();
+    sqlx::query!(
+        "with made as (
+             insert into mail (id, event_id, recipient, kind, language, message_id, state, attempts, next_attempt_at,
+                 created_at)
+             select id, event_id, recipient, kind, language, message_id, 'pending', 0, now(), now()
+             from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+                 one (id, event_id, recipient, kind, language, message_id))
+         update notification set mail_id = carrier.id
+         from unnest($7::uuid[], $8::bigint[]) carrier (id, carried) where notification.id = carrier.carried",
+        &ids,
+        &events,
+        &recipients,
+        &kinds,
+        &languages,
+        &message_ids,
+        &carriers,
+        &carried
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+fn mail_row(row: &PgRow) -> StoreResult<MailRow> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(store_error);
+    let at = |column: &str| {
+        row.try_get::<Option<OffsetDateTime>, _>(column).map_err(store_error)?.map(time).transpose()
+    };
+    Ok(MailRow {
+        id: MailId(row.try_get("id").map_err(store_error)?),
+        event: text("slug")?,
+        recipient: text("recipient")?,
+        kind: kind(&text("kind")?)?,
+        message_id: text("message_id")?,
+        references: row.try_get("mail_references").map_err(store_error)?,
+        state: mail_state(&text("state")?)?,
+        attempts: row.try_get::<i32, _>("attempts").map_err(store_error)? as u32,
+        next_attempt_at: at("next_attempt_at")?,
+        last_error: row.try_get("last_error").map_err(store_error)?,
+        created_at: time(row.try_get("created_at").map_err(store_error)?)?,
+        sent_at: at("sent_at")?,
+    })
+}

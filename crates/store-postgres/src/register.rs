@@ -1,0 +1,287 @@
+//! The one transaction of a registration: one statement that claims the submission id and writes everything, then one for
+//! each counter of places, because their rows are what others wait for.
+
+use registration::event::WhenFull;
+use registration::ids::FileId;
+use registration::places::PlaceKey;
+use registration::ports::{StoreError, StoreResult};
+use registration::stored::{FileContent, NewAttachment, NewRegistration, Registered, Status};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::convert::{status, to_time};
+use crate::error::{broken_unique, is_collision, store_error};
+use crate::registrations::holder_of;
+use crate::uploads::delete_chunks;
+
+/// How often a registration that met another one is tried. One that finds the last place gone needs a second try; more
+/// are needed only when places come and go, or by deadlocks.
+const TRIES: usize = 10;
+
+/// Writes a registration with everything that belongs to it, or nothing.
+pub(crate) async fn register(store: &PostgresStore, new: &NewRegistration) -> StoreResult<Registered> {
+    for _ in 0..TRIES {
+        let mut tx = store.begin().await?;
+        let outcome = write(&mut tx, new).await?;
+        if let Outcome::Done(Registered::New(_)) = outcome {
+            tx.commit().await.map_err(store_error)?;
+        } else {
+            tx.rollback().await.map_err(store_error)?;
+        }
+        match outcome {
+            Outcome::Done(registered) => return Ok(registered),
+            Outcome::KeyTaken => return who_has_it(store, new).await,
+            Outcome::Again => {}
+        }
+    }
+    Err(StoreError::Unavailable("too many at once".to_owned()))
+}
+
+/// What came of one try.
+enum Outcome {
+    Done(Registered),
+    /// Somebody has the submission id, the reference or the id.
+    KeyTaken,
+    /// It met another transaction: from the start again.
+    Again,
+}
+
+async fn write(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Outcome> {
+    let written = match insert(tx, new).await? {
+        Inserted::Written(written) => written,
+        Inserted::KeyTaken => return Ok(Outcome::KeyTaken),
+        Inserted::Collision => return Ok(Outcome::Again),
+    };
+    if let Some(gone) = uploads(new).find(|id| !written.adopted.contains(&id.0)) {
+        return Ok(Outcome::Done(Registered::UploadGone(gone)));
+    }
+    if let (WhenFull::Closed, Some(key)) = (new.when_full, written.exhausted) {
+        return Ok(Outcome::Done(Registered::Full(PlaceKey(key))));
+    }
+    delete_chunks(tx, &written.left_over).await?;
+    if written.status == Status::Confirmed {
+        match take_places(tx, new).await? {
+            Taken::All => {}
+            Taken::Exhausted(key) if new.when_full == WhenFull::Closed => {
+                return Ok(Outcome::Done(Registered::Full(key)));
+            }
+            // The next try sees from its beginning that there is no place.
+            Taken::Exhausted(_) | Taken::Collision => return Ok(Outcome::Again),
+        }
+    }
+    Ok(Outcome::Done(Registered::New(written.status)))
+}
+
+/// The files that are uploads to adopt.
+fn uploads(new: &NewRegistration) -> impl Iterator<Item = FileId> {
+    let uploaded = new.attachments.iter().filter(|file| matches!(file.content, FileContent::Uploaded));
+    uploaded.map(|file| file.id)
+}
+
+/// The files that come with their content.
+fn small(new: &NewRegistration) -> Vec<(&NewAttachment, &[u8])> {
+    let content = |file| match file {
+        &NewAttachment { content: FileContent::Small(ref content), .. } => Some((file, content.as_slice())),
+        _ => None,
+    };
+    new.attachments.iter().filter_map(content).collect()
+}
+
+/// What the first statement wrote.
+struct Written {
+    /// `confirmed`, or `waiting` if a counter was exhausted before.
+    status: Status,
+    /// The first counter that was exhausted when the statement began.
+    exhausted: Option<String>,
+    /// Uploads that are attachments now.
+    adopted: Vec<Uuid>,
+    /// Other uploads of the form, whose rows are deleted.
+    left_over: Vec<Uuid>,
+}
+
+enum Inserted {
+    Written(Written),
+    KeyTaken,
+    Collision,
+}
+
+/// Claims the submission id and writes everything but the counters. Whoever comes with the same submission id waits here
+/// until this transaction ends.
+///
+/// Whether a place is left is looked up first, without a lock: once all are gone, those who wait pass without meeting each
+/// other. Who finds the last place going in between learns it at the counter.
+async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Inserted> {
+    let columns = &new.columns;
+    let at = to_time(new.at)?;
+    let places: Vec<String> = new.places.iter().map(|key| key.0.clone()).collect();
+    let recipients: Vec<String> = new.notifications.iter().map(|one| one.recipient.clone()).collect();
+    let kinds: Vec<String> = new.notifications.iter().map(|one| one.kind.as_str().to_owned()).collect();
+    let languages: Vec<String> = new.notifications.iter().map(|one| one.language.tag().to_owned()).collect();
+    let dimensions: Vec<String> = new.summary.iter().map(|delta| delta.dimension.clone()).collect();
+    let values: Vec<String> = new.summary.iter().map(|delta| delta.value.clone()).collect();
+    let numbers: Vec<i64> = new.summary.iter().map(|delta| delta.n).collect();
+    let adopt: Vec<Uuid> = uploads(new).map(|id| id.0).collect();
+    let small = small(new);
+    let file_ids: Vec<Uuid> = small.iter().map(|(file, _)| file.id.0).collect();
+    let file_fields: Vec<String> = small.iter().map(|(file, _)| file.field.clone()).collect();
+    let file_names: Vec<String> = small.iter().map(|(file, _)| file.name.clone()).collect();
+    let file_media: Vec<String> = small.iter().map(|(file, _)| file.media.mime().to_owned()).collect();
+    let file_sizes: Vec<i64> = small.iter().map(|(file, _)| file.size as i64).collect();
+    let file_digests: Vec<&[u8]> = small.iter().map(|(file, _)| file.sha256.as_slice()).collect();
+    let contents: Vec<&[u8]> = small.iter().map(|(_, content)| *content).collect();
+    let written = sqlx::query!(
+        r#"
+        with exhausted as (
+            select p.key from place_count p
+            join unnest($17::text[]) with ordinality wanted (key, position) on wanted.key = p.key
+            where p.event_id = $2 and p.taken >= p.places_limit order by wanted.position limit 1
+        ), claimed as (
+            insert into registration (id, event_id, form_version, submission_id, content_digest, reference, status,
+                answers, name, email, organization, country, category, attendance, language, request_id, search_text,
+                created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, case when exists (select from exhausted) then 'waiting' else 'confirmed' end,
+                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $18, $18)
+            on conflict (submission_id) do nothing
+            returning id, status
+        ), past as (
+            insert into history (registration_id, at, action)
+            select id, $18, 'registered' from claimed
+            union all
+            select id, $18, status from claimed where status = 'waiting'
+        ), told as (
+            insert into notification (event_id, registration_id, recipient, kind, language, created_at)
+            select $2, claimed.id, one.recipient, one.kind, one.language, now()
+            from claimed, unnest($19::text[], $20::text[], $21::text[])
+                with ordinality one (recipient, kind, language, position)
+            order by one.position
+        ), counted as (
+            insert into summary_delta (event_id, dimension, value, n)
+            select $2, one.dimension, case when one.dimension = 'status' then claimed.status else one.value end, one.n
+            from claimed, unnest($22::text[], $23::text[], $24::bigint[]) one (dimension, value, n)
+        ), form_uploads as (
+            delete from upload using claimed where upload.submission_id = $4
+            returning upload.*, upload.id = any ($25::uuid[]) and upload.state = 'finished' as adopted
+        ), attached as (
+            insert into attachment (id, registration_id, field, name, media, size, sha256, created_at)
+            select id, $1, field, name, media, size, sha256, created_at from form_uploads where adopted
+            union all
+            select one.id, claimed.id, one.field, one.name, one.media, one.size, one.sha256, $18
+            from claimed, unnest($26::uuid[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::bytea[])
+                one (id, field, name, media, size, sha256)
+        ), content as (
+            -- A small file is one chunk; an empty one has none.
+            insert into file_chunk (file_id, idx, data)
+            select one.id, 0, one.data from claimed, unnest($26::uuid[], $32::bytea[]) one (id, data)
+            where octet_length(one.data) > 0
+        )
+        select (select status from claimed) as "status?",
+               (select key from exhausted) as "exhausted?",
+               array (select id from form_uploads where adopted) as "adopted!",
+               array (select id from form_uploads where not adopted) as "left_over!"
+        "#,
+        new.id.0,
+        new.event.0,
+        new.form_version,
+        new.submission.0,
+        new.content_digest.as_slice(),
+        new.reference.as_str(),
+        new.answers,
+        columns.name,
+        columns.email,
+        columns.organization,
+        columns.country,
+        columns.category,
+        columns.attendance,
+        new.language.tag(),
+        new.request_id,
+        columns.search_text,
+        &places,
+        at,
+        &recipients,
+        &kinds,
+        &languages,
+        &dimensions,
+        &values,
+        &numbers,
+        &adopt,
+        &file_ids,
+        &file_fields,
+        &file_names,
+        &file_media,
+        &file_sizes,
+        &file_digests as &[&[u8]],
+        &contents as &[&[u8]]
+    )
+    .fetch_one(tx)
+    .await;
+    match written {
+        Ok(row) => match row.status {
+            Some(word) => Ok(Inserted::Written(Written {
+                status: status(&word)?,
+                exhausted: row.exhausted,
+                adopted: row.adopted,
+                left_over: row.left_over,
+            })),
+            None => Ok(Inserted::KeyTaken),
+        },
+        Err(error) if is_collision(&error) => Ok(Inserted::Collision),
+        Err(error) if broken_unique(&error).is_some_and(|name| name.starts_with("registration_")) => {
+            Ok(Inserted::KeyTaken)
+        }
+        Err(error) => Err(store_error(error)),
+    }
+}
+
+/// Tells what of a registration was taken, after its transaction is over.
+async fn who_has_it(store: &PostgresStore, new: &NewRegistration) -> StoreResult<Registered> {
+    let mut connection = store.pool.acquire().await.map_err(store_error)?;
+    if let Some(existing) = holder_of(&mut connection, new.submission).await? {
+        return Ok(Registered::Existing(existing));
+    }
+    let taken = sqlx::query_scalar!(
+        r#"select exists (select 1 from registration where reference = $1) as "taken!""#,
+        new.reference.as_str()
+    );
+    match taken.fetch_one(&mut *connection).await.map_err(store_error)? {
+        true => Ok(Registered::ReferenceTaken),
+        false => Err(StoreError::Conflict("registration id")),
+    }
+}
+
+enum Taken {
+    All,
+    Exhausted(PlaceKey),
+    Collision,
+}
+
+/// Takes one place of each counter, in the order that all registrations keep. What was taken before an exhausted one goes
+/// back with the transaction.
+async fn take_places(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Taken> {
+    for key in &new.places {
+        let taken = sqlx::query!(
+            "update place_count set taken = taken + 1 where event_id = $1 and key = $2 and taken < places_limit",
+            new.event.0,
+            key.0
+        );
+        let taken = match taken.execute(&mut *tx).await {
+            Ok(done) => done.rows_affected() > 0,
+            Err(error) if is_collision(&error) => return Ok(Taken::Collision),
+            Err(error) => return Err(store_error(error)),
+        };
+        if !taken && is_limited(tx, new, key).await? {
+            return Ok(Taken::Exhausted(key.clone()));
+        }
+    }
+    Ok(Taken::All)
+}
+
+/// Whether there is a counter: places without one are without limit.
+async fn is_limited(tx: &mut PgConnection, new: &NewRegistration, key: &PlaceKey) -> StoreResult<bool> {
+    let limited = sqlx::query_scalar!(
+        r#"select exists (select 1 from place_count where event_id = $1 and key = $2) as "limited!""#,
+        new.event.0,
+        key.0
+    );
+    limited.fetch_one(tx).await.map_err(store_error)
+}

@@ -1,0 +1,169 @@
+//! A server that is not as it should be: what the desk is told, and that all heals by itself.
+
+use std::time::{Duration, Instant};
+
+use registration::contract::setting::{camp, confirmed, small_file, somebody};
+use registration::ids::EventId;
+use registration::ports::{Events, Health, Outbox, Registrations, StoreError, Uploads};
+use store_postgres::PostgresStore;
+use testkit::postgres::{Options, Postgres};
+use testkit::serve::wait_for;
+
+async fn store(server: &Postgres) -> (PostgresStore, EventId) {
+    let store = PostgresStore::connect(&server.url("postgres"), 4, None).await.expect("connects");
+    store.migrate().await.expect("migrates");
+    let event = camp(&store, &[("event", 100)]).await;
+    (store, event)
+}
+
+fn unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+    match answer {
+        Err(StoreError::Unavailable(why)) => why,
+        other => panic!("not unavailable: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_without_the_password() {
+    let server = Postgres::start(Options { password: Some("right-secret"), ..Options::default() }).await;
+    PostgresStore::connect(&server.url("postgres"), 2, None).await.expect("the right one does");
+    for password in [Some("wrong-secret"), None] {
+        let why = PostgresStore::connect(&server.url_with("postgres", password), 2, None).await;
+        let why = unavailable(why.map(|_| ()));
+        assert!(!why.contains("secret"), "{why}");
+    }
+    let why = PostgresStore::connect(&server.url_with("postgres", Some("wrong-secret")), 2, None).await;
+    assert_eq!(unavailable(why.map(|_| ())), "it refuses the user or the password");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_url_is_told_without_its_password() {
+    let server = Postgres::start(Options::default()).await;
+    let missing = PostgresStore::connect(&server.url("no_such_database"), 2, None).await;
+    assert_eq!(unavailable(missing.map(|_| ())), "there is no database of this name");
+    let refused = "postgres://karibu:secret@127.0.0.1:1/postgres";
+    assert_eq!(unavailable(PostgresStore::connect(refused, 2, None).await.map(|_| ())), "connection refused");
+    for unreadable in ["postgres://karibu:sec/ret@host/x", "postgres://karibu:secret@host/x?sslmode=secret", "secret"] {
+        let why = unavailable(PostgresStore::connect(unreadable, 2, None).await.map(|_| ()));
+        assert!(why.starts_with("the URL cannot be read") && !why.contains("sec"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn tls_is_verified_by_the_given_authority() {
+    let server = Postgres::start(Options { tls: true, ..Options::default() }).await;
+    let stranger = PostgresStore::connect(&server.url("postgres"), 2, None).await;
+    let why = unavailable(stranger.map(|_| ()));
+    assert!(why.contains("certificate"), "{why}");
+    let store = PostgresStore::connect(&server.url("postgres"), 2, Some(&server.ca_file())).await.expect("connects");
+    store.migrate().await.expect("migrates");
+    store.writable().await.expect("is writable");
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_told_within_four_seconds_and_all_heals_when_it_is_back() {
+    let mut server = Postgres::start(Options { fsync: true, ..Options::default() }).await;
+    let (store, event) = store(&server).await;
+    let before = somebody(event);
+    confirmed(&store, &before).await;
+    server.stop().await;
+
+    let started = Instant::now();
+    unavailable(store.writable().await);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    let started = Instant::now();
+    unavailable(store.register(&somebody(event)).await);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    unavailable(store.pulse().await);
+    unavailable(store.depth().await);
+
+    server.start_again().await;
+    wait_for("a writable database", async || store.writable().await.ok()).await;
+    confirmed(&store, &somebody(event)).await;
+    assert!(store.get(before.id).await.expect("reads").is_some(), "what was answered is still there");
+}
+
+#[tokio::test]
+async fn broken_connections_are_not_noticed_by_whoever_comes_next() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    for _ in 0..3 {
+        confirmed(&store, &somebody(event)).await;
+        let others = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'karibu'";
+        server.run(others).await;
+    }
+    confirmed(&store, &somebody(event)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up_and_used_again_when_it_does() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    server.freeze();
+    let started = Instant::now();
+    unavailable(store.writable().await);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    let started = Instant::now();
+    unavailable(store.register(&somebody(event)).await);
+    assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
+    server.thaw();
+    wait_for("a writable database", async || store.writable().await.ok()).await;
+    confirmed(&store, &somebody(event)).await;
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_unavailable_and_heals() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    server.run("alter system set default_transaction_read_only = on").await;
+    server.run("select pg_reload_conf()").await;
+    wait_for("it to be read-only", async || store.writable().await.err()).await;
+    assert_eq!(unavailable(store.register(&somebody(event)).await), "read-only");
+    assert_eq!(unavailable(store.writable().await), "read-only");
+    store.by_slug("camp").await.expect("reading goes on");
+
+    server.run("begin read write; set local transaction_read_only = off; commit; set default_transaction_read_only = off; alter system reset default_transaction_read_only").await;
+    server.run("select pg_reload_conf()").await;
+    wait_for("it to be writable", async || store.writable().await.ok()).await;
+    confirmed(&store, &somebody(event)).await;
+}
+
+#[tokio::test]
+async fn a_table_locked_by_somebody_else_is_unavailable() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    let lock = "begin; lock table registration in share mode; select pg_sleep(8); commit";
+    let (_, answers) = tokio::join!(server.run(lock), async {
+        let locked = async || store.writable().await.err();
+        let started = Instant::now();
+        wait_for("the lock", locked).await;
+        assert!(started.elapsed() < Duration::from_secs(7));
+        store.register(&somebody(event)).await
+    });
+    // It waited for up to five seconds: either the lock went, or it was told.
+    assert!(matches!(answers, Ok(_) | Err(StoreError::Unavailable(_))), "{answers:?}");
+    confirmed(&store, &somebody(event)).await;
+}
+
+#[tokio::test]
+async fn a_nul_character_is_a_clean_error_without_the_answer() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    let mut in_column = somebody(event);
+    in_column.columns.name = "secret\0".to_owned();
+    let mut in_answers = somebody(event);
+    in_answers.answers = serde_json::json!({"name": "secret\0"});
+    let mut in_list = somebody(event);
+    in_list.notifications[0].recipient = "secret\0".to_owned();
+    for new in [in_column, in_answers, in_list] {
+        match store.register(&new).await {
+            Err(StoreError::Bug(why)) => assert!(!why.contains("secret"), "{why}"),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+    let mut file = small_file("cv", b"%PDF");
+    file.name = "secret\0".to_owned();
+    let kept = store.keep(somebody(event).submission, &file, somebody(event).at).await;
+    assert!(matches!(kept, Err(StoreError::Bug(_))), "{kept:?}");
+    confirmed(&store, &somebody(event)).await;
+}

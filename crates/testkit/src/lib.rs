@@ -1,0 +1,14 @@
+//! Throw-away servers, users with verbs, mailbox and HTML assertions for tests.
+
+pub mod browser;
+pub mod letters;
+pub mod postgres;
+pub mod registrant;
+pub mod serve;
+pub mod smtp;
+pub mod tls;
+
+/// Makes rustls use ring; every test that speaks TLS needs it once per process, and may call it any number of times.
+pub fn install_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

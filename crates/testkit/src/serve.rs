@@ -1,0 +1,176 @@
+//! The real binary, started for a test on free ports with a data folder of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// How long anything that a test waits for may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `karibu serve`. It is killed on drop, and with the test's process.
+pub struct Served {
+    binary: PathBuf,
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+    child: Option<Child>,
+    port: u16,
+    ops_port: u16,
+}
+
+impl Served {
+    /// Starts `binary` with `settings` (names without `KARIBU_`) and waits until the form is served.
+    pub async fn start(binary: &str, settings: &[(&str, &str)]) -> Self {
+        crate::install_tls_provider();
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let (port, ops_port) = (free_port(), free_port());
+        let mut served = Self { binary: PathBuf::from(binary), settings, folder, child: None, port, ops_port };
+        served.start_again().await;
+        served
+    }
+
+    /// Starts it again on the same ports and data after [`Self::kill`] or [`Self::terminate`].
+    pub async fn start_again(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).expect("the log can be made");
+        let mut command = Command::new(&self.binary);
+        // Whatever settings the tests themselves were started with are not this server's.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KARIBU_")) {
+            command.env_remove(name);
+        }
+        command
+            .arg("serve")
+            .current_dir(self.folder.path())
+            .env("KARIBU_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("KARIBU_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
+            .env("KARIBU_DATA_DIR", self.data())
+            .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a handle can be copied"))
+            .stderr(log)
+            .kill_on_drop(true);
+        self.child = Some(command.spawn().expect("the binary starts"));
+        let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
+        let client = reqwest::Client::new();
+        let started = tokio::time::Instant::now();
+        loop {
+            if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            let exited = self.child.as_mut().expect("it was started").try_wait().expect("it can be asked");
+            assert!(exited.is_none(), "it ended: {}", self.log());
+            assert!(started.elapsed() < PATIENCE, "it is not ready: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills it with SIGKILL, as a power cut would.
+    pub async fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().await.expect("it can be killed");
+    }
+
+    /// Asks it to end (SIGTERM) and gives its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("it runs");
+        let pid = child.id().expect("it runs").to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+        assert!(asked.success());
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends in time");
+        ended.expect("it can be waited for").code()
+    }
+
+    /// Runs another command of the binary with the same settings and gives (exit code, stdout, stderr).
+    pub async fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KARIBU_")) {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("KARIBU_DATA_DIR", self.data())
+            .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("the binary starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// The public URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The private listener's URL, without a slash at the end.
+    pub fn ops_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ops_port)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The folder of mails as files.
+    pub fn mails(&self) -> PathBuf {
+        self.data().join("mail")
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it runs")
+    }
+
+    /// All that it wrote to its standard output and error so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// A client that trusts this server's certificate and follows no redirects.
+    pub fn client(&self) -> reqwest::Client {
+        let certificate = std::fs::read(self.data().join("tls/cert.pem")).expect("the certificate is there");
+        reqwest::Client::builder()
+            .add_root_certificate(reqwest::Certificate::from_pem(&certificate).expect("it is a certificate"))
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .expect("a client can be made")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log.txt")
+    }
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// Waits until `condition` gives something, looking every 20 ms.
+///
+/// # Panics
+/// When it takes longer than [`PATIENCE`].
+pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = tokio::time::Instant::now();
+    loop {
+        if let Some(found) = condition().await {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

@@ -1,0 +1,229 @@
+//! A throw-away SMTP server: a real one (aiosmtpd), which keeps mails as files and fails as it is told.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::letters::Letter;
+use crate::serve::wait_for;
+use crate::tls::Certificates;
+
+/// How a server speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    None,
+    /// After STARTTLS, which it demands (RFC 3207).
+    #[default]
+    Starttls,
+    /// From the first byte on (RFC 8314).
+    Implicit,
+}
+
+/// How a server is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How it speaks TLS.
+    pub tls: Tls,
+    /// User and password that it demands.
+    pub login: Option<(&'static str, &'static str)>,
+}
+
+/// Where a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Instead of the greeting.
+    Connect,
+    /// At EHLO.
+    Ehlo,
+    /// At AUTH.
+    Auth,
+    /// At MAIL FROM.
+    Mail,
+    /// At every RCPT TO.
+    Rcpt,
+    /// After the end of DATA.
+    Data,
+}
+
+/// A mail that a server took.
+#[derive(Clone, Debug)]
+pub struct ReceivedMail {
+    /// The sender of the envelope.
+    pub envelope_from: String,
+    /// The recipients of the envelope.
+    pub rcpt: Vec<String>,
+    /// Whether it came by TLS.
+    pub tls: bool,
+    /// The mail itself (RFC 5322).
+    pub raw: Vec<u8>,
+}
+
+impl ReceivedMail {
+    /// The mail as a mail program shows it.
+    pub fn letter(&self) -> Letter {
+        Letter::read(&self.raw)
+    }
+}
+
+/// A running SMTP server on 127.0.0.1. Its process ends on drop, and with the test's process.
+///
+/// A recipient's local part may ask for a refusal: `rcpt-550-5.1.1@example.org` is answered `550 5.1.1 …` at RCPT,
+/// `data-552@example.org` is answered `552 …` after DATA; what follows a `+` is of no account.
+pub struct SmtpServer {
+    options: Options,
+    folder: TempDir,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl SmtpServer {
+    /// Starts a server on a free port.
+    pub async fn start(options: Options) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::create_dir(folder.path().join("mails")).expect("a folder can be made");
+        let made = Certificates::make();
+        for (name, pem) in [("ca.pem", made.ca), ("certificate.pem", made.certificate), ("key.pem", made.key)] {
+            std::fs::write(folder.path().join(name), pem).expect("a file can be written");
+        }
+        let mut server = Self { options, folder, port: 0, process: None };
+        server.start_again().await;
+        server
+    }
+
+    /// Ends the process; mails and port stay. Connections are refused until [`Self::start_again`].
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().await.expect("it can be killed");
+    }
+
+    /// Starts it again on the same port, after [`Self::stop`].
+    pub async fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let path = |name: &str| self.folder.path().join(name);
+        let tls = match self.options.tls {
+            Tls::None => "none",
+            Tls::Starttls => "starttls",
+            Tls::Implicit => "implicit",
+        };
+        let settings = json!({
+            "port": self.port,
+            "folder": self.folder(),
+            "control": self.control(),
+            "tls": tls,
+            "certificate": path("certificate.pem"),
+            "key": path("key.pem"),
+            "user": self.options.login.map(|(user, _)| user),
+            "password": self.options.login.map(|(_, password)| password),
+        });
+        // The system's Python: another one in the path does not have Debian's aiosmtpd.
+        let mut process = Command::new("/usr/bin/python3")
+            .args(["-I", concat!(env!("CARGO_MANIFEST_DIR"), "/smtp/server.py")])
+            .arg(settings.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Python is installed");
+        let mut lines = BufReader::new(process.stdout.take().expect("it was piped")).lines();
+        let ready = lines.next_line().await.expect("it can be read").expect("aiosmtpd is installed (ci/setup)");
+        self.port = ready.strip_prefix("ready ").and_then(|port| port.parse().ok()).expect("it says its port");
+        self.process = Some(process);
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL as the setting `SMTP_URL` takes it, with the login if one is demanded.
+    pub fn url(&self) -> String {
+        let login = self.options.login.map(|(user, password)| format!("{user}:{password}@")).unwrap_or_default();
+        self.url_with(&login)
+    }
+
+    /// The URL with another login, like `user:password@`, or with none.
+    pub fn url_with(&self, login: &str) -> String {
+        let scheme = if self.options.tls == Tls::Implicit { "smtps" } else { "smtp" };
+        let tls = if self.options.tls == Tls::None { "?tls=none" } else { "" };
+        format!("{scheme}://{login}localhost:{}{tls}", self.port)
+    }
+
+    /// The authority of its certificate, as the setting `CA_FILE` takes it.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// The folder of its mails as `.eml` files.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().join("mails")
+    }
+
+    /// From now on, every client gets `reply` (like `421 4.3.2 closing`) at this stage; `drop` closes the connection
+    /// instead. `None` ends the fault.
+    pub fn set_fault(&self, fault: Option<(Stage, &str)>) {
+        let Some((stage, reply)) = fault else {
+            let _ = std::fs::remove_file(self.control());
+            return;
+        };
+        let stage = match stage {
+            Stage::Connect => "connect",
+            Stage::Ehlo => "ehlo",
+            Stage::Auth => "auth",
+            Stage::Mail => "mail",
+            Stage::Rcpt => "rcpt",
+            Stage::Data => "data",
+        };
+        // Renamed into its place: the server never reads half of it.
+        let new = self.folder.path().join("control.new");
+        std::fs::write(&new, json!({"stage": stage, "reply": reply}).to_string()).expect("it can be written");
+        std::fs::rename(&new, self.control()).expect("it can be renamed");
+    }
+
+    /// The mails that it took so far, in their order.
+    pub fn mails(&self) -> Vec<ReceivedMail> {
+        let entries = std::fs::read_dir(self.folder()).expect("the folder can be read");
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be read").path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
+        files.sort();
+        files.iter().map(|file| received(file)).collect()
+    }
+
+    /// Waits until it took at least `n` mails and gives all of them.
+    pub async fn wait_for(&self, n: usize) -> Vec<ReceivedMail> {
+        wait_for(&format!("{n} mails"), async || {
+            let mails = self.mails();
+            (mails.len() >= n).then_some(mails)
+        })
+        .await
+    }
+
+    /// The most connections that were open at the same time, and how many there were in all, since it was last started.
+    pub fn connections(&self) -> (u64, u64) {
+        let Ok(counts) = std::fs::read(self.folder().join("connections")) else { return (0, 0) };
+        let counts: Value = serde_json::from_slice(&counts).expect("counts are JSON");
+        let count = |key: &str| counts[key].as_u64().expect("a count");
+        (count("most"), count("all"))
+    }
+
+    fn control(&self) -> PathBuf {
+        self.folder.path().join("control.json")
+    }
+}
+
+fn received(file: &Path) -> ReceivedMail {
+    let raw = std::fs::read(file).expect("a mail can be read");
+    let envelope = std::fs::read(file.with_extension("json")).expect("an envelope can be read");
+    let envelope: Value = serde_json::from_slice(&envelope).expect("an envelope is JSON");
+    let rcpt = envelope["rcpt"].as_array().expect("recipients").iter();
+    ReceivedMail {
+        envelope_from: envelope["from"].as_str().unwrap_or_default().to_owned(),
+        rcpt: rcpt.map(|one| one.as_str().expect("an address").to_owned()).collect(),
+        tls: envelope["tls"].as_bool().expect("yes or no"),
+        raw,
+    }
+}

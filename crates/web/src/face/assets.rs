@@ -1,0 +1,21 @@
+//! The style sheet, the script and the icon, compiled in.
+
+/// The style sheet (`text/css; charset=utf-8`).
+pub const CSS: &str = include_str!("../../static/karibu.css");
+
+/// The script of the form (`text/javascript; charset=utf-8`). Nothing depends on it.
+pub const JS: &str = include_str!("../../static/karibu.js");
+
+/// The icon (`image/svg+xml`).
+pub const ICON: &str = include_str!("../../static/icon.svg");
+
+/// Where the browser finds them: paths with a hash of the content in them, served as immutable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    /// Path of [`CSS`].
+    pub css: String,
+    /// Path of [`JS`].
+    pub js: String,
+    /// Path of [`ICON`].
+    pub icon: String,
+}

@@ -1,0 +1,87 @@
+//! The page after registering.
+
+use askama::Template;
+use presentation::answers::Section;
+use presentation::urls;
+use presentation::words::Words;
+use registration::event::Event;
+use registration::stored::Status;
+
+use super::Shell;
+use super::shell::{Frame, render};
+
+/// What the page after registering shows.
+pub struct RegisteredFace<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The reference.
+    pub reference: &'a str,
+    /// The status now.
+    pub status: Status,
+    /// The mail address the confirmation goes to.
+    pub email: &'a str,
+    /// All answers in words.
+    pub sections: &'a [Section],
+    /// Labels of the answers that did not apply and were dropped.
+    pub dropped: &'a [String],
+    /// Whether the same form had been sent before, so that this registration is not a second one.
+    pub repeated: bool,
+}
+
+/// The page after registering. To be sent with `no-store` and with `noindex` set in the shell.
+pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
+    let (w, event) = (shell.words, face.event);
+    let (title, lead) = standing(face.status, w);
+    let page = RegisteredPage {
+        f: shell.frame(&title),
+        lead,
+        title,
+        reference: face.reference,
+        repeated: face.repeated,
+        dropped: face.dropped,
+        mail: w.fill("registered-next-mail", &[("email", face.email.into())]),
+        contact: w.fill("registered-next-contact", &[("contact", event.privacy.contact.get(w.language()).into())]),
+        alive: face.status.is_alive(),
+        days: shell.days(event),
+        place: shell.place(event),
+        sections: face.sections,
+        calendar: urls::in_language(&urls::calendar(&event.slug), w.language()),
+        another: shell.register_path(event),
+        event: shell.event_path(event),
+    };
+    render(&page)
+}
+
+/// Title and first sentence of a status.
+fn standing(status: Status, w: &'static Words) -> (String, String) {
+    match status {
+        Status::Confirmed => (w.get("registered-confirmed-title"), w.get("registered-confirmed-text")),
+        Status::Waiting => (w.get("registered-waiting-title"), w.get("registered-waiting-text")),
+        Status::Pending => (w.get("registered-pending-title"), w.get("registered-pending-text")),
+        Status::Offered => (w.get("registered-offered-title"), w.get("registered-offered-text")),
+        Status::Rejected => (w.get("registered-rejected-title"), w.get("registered-rejected-text")),
+        Status::Withdrawn => (w.get("registered-withdrawn-title"), w.get("registered-withdrawn-text")),
+        Status::Cancelled => (w.get("registered-cancelled-title"), w.get("registered-cancelled-text")),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "registered.html", whitespace = "minimize")]
+struct RegisteredPage<'a> {
+    f: Frame<'a>,
+    title: String,
+    lead: String,
+    reference: &'a str,
+    repeated: bool,
+    dropped: &'a [String],
+    mail: String,
+    contact: String,
+    /// Whether the person still means to come, so that mail and calendar are worth a word.
+    alive: bool,
+    days: String,
+    place: String,
+    sections: &'a [Section],
+    calendar: String,
+    another: String,
+    event: String,
+}

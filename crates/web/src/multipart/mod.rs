@@ -1,0 +1,8 @@
+//! Reading `multipart/form-data` (RFC 7578) as it arrives, with a bound on everything.
+
+mod file;
+mod parser;
+mod receive;
+
+pub(crate) use parser::boundary;
+pub(crate) use receive::{Pass, Received, drain, receive};

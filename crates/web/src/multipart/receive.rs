@@ -1,0 +1,295 @@
+//! A submitted form, as it came: texts, files, token. Judging it is somebody else's work.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use registration::attachment::FileProblem;
+use registration::form::{FieldKind, Form, RESERVED_KEYS};
+use registration::ids::{FileId, SubmissionId};
+use registration::ports::{StoreError, StoreResult};
+use registration::token::{FormToken, TokenError};
+use registration::validate::{Typed, TypedFile};
+
+use super::file::{Taken, Taker};
+use super::parser::{Broken, Parser, Part};
+use crate::events::Entry;
+use crate::face::REMOVE_SUFFIX;
+use crate::visit::Visit;
+
+/// Most bytes of a text that are kept; of a longer one its beginning.
+const TEXT: usize = 64 * 1024;
+
+/// Most bytes of all texts together, and what a body may have beside its files.
+const TEXTS: usize = 1024 * 1024;
+
+/// Most parts of a body.
+const PARTS: usize = 500;
+
+/// Longest name of an input that is kept, in characters: more than any field has.
+const NAME: usize = 100;
+
+/// A body is read to its end up to this many bytes, or twice what it may have.
+const DRAINED: u64 = 64 * 1024 * 1024;
+
+/// What the form's token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// It is ours, of this event and of this submission.
+    Good(FormToken),
+    /// It was.
+    Expired(FormToken),
+    /// It is not, or there is none.
+    Bad,
+}
+
+/// What was sent.
+pub(crate) struct Received {
+    /// From the first part.
+    pub(crate) submission: SubmissionId,
+    pub(crate) pass: Pass,
+    /// The form that was shown; without a good token the newest.
+    pub(crate) form_version: i32,
+    pub(crate) form: Arc<Form>,
+    pub(crate) typed: Typed,
+    /// Content of the small files.
+    pub(crate) small: Vec<(FileId, Vec<u8>)>,
+    /// Fields whose kept file is to go.
+    pub(crate) removed: Vec<String>,
+    /// Inputs whose text is longer than what is kept of it.
+    pub(crate) cut: Vec<String>,
+    /// When the submission id was already used: the id that large files are stored under instead.
+    pub(crate) spare: Option<SubmissionId>,
+    /// What the store said when it could not take a file.
+    pub(crate) trouble: Option<StoreError>,
+    /// More was sent than `limit`.
+    pub(crate) too_large: bool,
+    /// Most bytes that the form may have, files included.
+    pub(crate) limit: u64,
+}
+
+/// Most bytes of a filled-in form.
+fn limit(form: &Form) -> u64 {
+    let files = form.inputs().filter_map(|field| match field.kind {
+        FieldKind::File { max_bytes, .. } => Some(max_bytes),
+        _ => None,
+    });
+    files.sum::<u64>() + TEXTS as u64
+}
+
+/// Reads a form. Whatever is wrong with it, it is read to its end, within bounds.
+pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: &str) -> Result<Received, Broken> {
+    let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit(&entry.form)));
+    let mut receiver = Receiver { visit, entry, received: None, texts: 0, has_token: false };
+    let read = receiver.read(&mut parser).await;
+    let mut received = receiver.received.ok_or(Broken::Malformed)?;
+    match read {
+        Ok(()) => {}
+        Err(Broken::TooMuch) => received.too_large = true,
+        Err(Broken::Malformed) => return Err(Broken::Malformed),
+    }
+    // A file that is too large is told at its field.
+    let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));
+    received.too_large |= parser.received() > received.limit && !told;
+    received.take_removals();
+    Ok(received)
+}
+
+/// Throws a body away, so that the browser shows the answer.
+pub(crate) async fn drain(body: Body) {
+    // Whether it ends or is cut off, there is nothing more to do.
+    let _ = Parser::new(body, "", DRAINED).drain().await;
+}
+
+struct Receiver<'a> {
+    visit: &'a Visit,
+    entry: &'a Entry,
+    /// `None` before the first part.
+    received: Option<Received>,
+    /// Bytes of text that are kept.
+    texts: usize,
+    has_token: bool,
+}
+
+impl Receiver<'_> {
+    async fn read(&mut self, parser: &mut Parser) -> Result<(), Broken> {
+        let mut parts = 0;
+        while let Some(Part { name, file }) = parser.part().await? {
+            parts += 1;
+            let name: String = name.chars().take(NAME).collect();
+            if parts > PARTS {
+                return Err(Broken::Malformed);
+            }
+            match (&mut self.received, file) {
+                (None, None) if name == "submission_id" => {
+                    let text = self.text(parser).await?.0;
+                    let id = text.parse().map_err(|_| Broken::Malformed)?;
+                    self.received = Some(Received::new(SubmissionId(id), self.entry));
+                }
+                (None, _) => return Err(Broken::Malformed),
+                (Some(_), None) if name == "form_token" && !self.has_token => {
+                    let text = self.text(parser).await?.0;
+                    self.has_token = true;
+                    self.token(&text).await;
+                }
+                (Some(_), None) if RESERVED_KEYS.contains(&name.as_str()) => {
+                    // The form has each of its own inputs once.
+                    if matches!(name.as_str(), "submission_id" | "form_token") {
+                        return Err(Broken::Malformed);
+                    }
+                    self.text(parser).await?;
+                }
+                (Some(_), None) => self.answer(name, parser).await?,
+                (Some(_), Some(original)) => self.file(name, &original, parser).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A text and whether there was more of it.
+    async fn text(&mut self, parser: &mut Parser) -> Result<(String, bool), Broken> {
+        let room = TEXT.min(TEXTS - self.texts);
+        let (mut text, mut cut) = (Vec::new(), false);
+        while let Some(bytes) = parser.chunk().await? {
+            let fits = bytes.len().min(room - text.len());
+            text.extend_from_slice(&bytes[..fits]);
+            cut |= fits < bytes.len();
+        }
+        if cut {
+            // Not in the middle of a character.
+            while text.last().is_some_and(|byte| byte & 0xc0 == 0x80) {
+                text.pop();
+            }
+            text.pop();
+        }
+        self.texts += text.len();
+        // Pages are UTF-8, so browsers send nothing else.
+        let text = String::from_utf8(text).unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
+        Ok((text, cut))
+    }
+
+    async fn answer(&mut self, name: String, parser: &mut Parser) -> Result<(), Broken> {
+        let (text, cut) = self.text(parser).await?;
+        if let Some(received) = &mut self.received {
+            if cut && !received.cut.contains(&name) {
+                received.cut.push(name.clone());
+            }
+            received.too_large |= self.texts >= TEXTS - 3;
+            received.typed.fields.push((name, text));
+        }
+        Ok(())
+    }
+
+    /// Judges the token and finds the form that it was made for.
+    async fn token(&mut self, text: &str) {
+        let (web, now) = (&self.visit.web, self.visit.now());
+        let Some(received) = &mut self.received else { return };
+        let signer = &web.inner.signer;
+        let (token, pass): (_, fn(FormToken) -> Pass) = match signer.read_form(text, now) {
+            Ok(token) => (token, Pass::Good),
+            Err(TokenError::Expired) => match signer.read_form_of_any_age(text) {
+                Ok(token) => (token, Pass::Expired),
+                Err(_) => return,
+            },
+            Err(TokenError::Invalid) => return,
+        };
+        if token.event != self.entry.id || token.submission != received.submission {
+            return;
+        }
+        received.pass = pass(token);
+        let store = web.inner.desk.store.as_ref();
+        match web.inner.catalogue.form(store, self.entry, token.form_version).await {
+            Ok(Some(form)) => {
+                received.limit = limit(&form);
+                received.form_version = token.form_version;
+                received.form = form;
+            }
+            // A version that is gone; the newest has to do.
+            Ok(None) => {}
+            Err(error) => received.trouble = Some(error),
+        }
+    }
+
+    /// A file. It is kept only if the form's token is good, so that no stranger fills the store.
+    async fn file(&mut self, name: String, original: &str, parser: &mut Parser) -> Result<(), Broken> {
+        let now = self.visit.now();
+        let Some(received) = &mut self.received else { return Ok(()) };
+        let opened = match received.pass {
+            Pass::Good(token) | Pass::Expired(token) => Some(token.opened),
+            Pass::Bad => None,
+        };
+        if !opened.is_some_and(|opened| self.entry.event.accepts(opened, now)) {
+            return Ok(());
+        }
+        let form = received.form.clone();
+        let kind = form.field(&name).map(|field| &field.kind);
+        let again = received.typed.files.iter().any(|file| file.field == name);
+        let Some(FieldKind::File { types, max_bytes }) = kind.filter(|_| !again) else {
+            // No field, or one that takes no file, or a second file: validation says so, whatever is in it.
+            let is_empty = parser.chunk().await?.is_none() && original.is_empty();
+            if !is_empty {
+                let file = Err(FileProblem::Empty);
+                received.typed.files.push(TypedFile { field: name, file });
+            }
+            return Ok(());
+        };
+        let mut taker = Taker { visit: self.visit, received, field: &name, types, max_bytes: *max_bytes };
+        match taker.take(original, parser).await? {
+            Taken::Nothing => {}
+            Taken::Small(row, content) => {
+                received.small.push((row.id, content));
+                received.typed.files.push(TypedFile { field: name, file: Ok(row) });
+            }
+            Taken::Stored(row) => received.typed.files.push(TypedFile { field: name, file: Ok(row) }),
+            Taken::Refused(problem) => received.typed.files.push(TypedFile { field: name, file: Err(problem) }),
+            Taken::Lost(error) => received.trouble = Some(error),
+        }
+        Ok(())
+    }
+}
+
+impl Received {
+    fn new(submission: SubmissionId, entry: &Entry) -> Self {
+        Self {
+            submission,
+            pass: Pass::Bad,
+            form_version: entry.form_version,
+            form: entry.form.clone(),
+            typed: Typed::default(),
+            small: Vec::new(),
+            removed: Vec::new(),
+            cut: Vec::new(),
+            spare: None,
+            trouble: None,
+            too_large: false,
+            limit: limit(&entry.form),
+        }
+    }
+
+    /// The submission id that large files are stored under: this one, or a fresh one if a registration holds it.
+    pub(super) async fn shelf(&mut self, visit: &Visit) -> StoreResult<SubmissionId> {
+        if let Some(spare) = self.spare {
+            return Ok(spare);
+        }
+        if visit.web.inner.desk.store.by_submission(self.submission).await?.is_none() {
+            return Ok(self.submission);
+        }
+        Ok(*self.spare.insert(visit.web.fresh_submission()))
+    }
+
+    /// Boxes "remove this file" are no answers.
+    fn take_removals(&mut self) {
+        let form = self.form.clone();
+        let is_file = |key: &str| form.field(key).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }));
+        let mut removed = Vec::new();
+        self.typed.fields.retain(|(name, value)| match name.strip_suffix(REMOVE_SUFFIX).filter(|key| is_file(key)) {
+            Some(key) => {
+                if !value.is_empty() {
+                    removed.push(key.to_owned());
+                }
+                false
+            }
+            None => true,
+        });
+        self.removed = removed;
+    }
+}

@@ -1,0 +1,9 @@
+//! The pages by path.
+
+pub(crate) mod assets;
+pub(crate) mod calendar;
+pub(crate) mod event;
+pub(crate) mod home;
+pub(crate) mod organizer;
+pub(crate) mod registration;
+pub(crate) mod version;

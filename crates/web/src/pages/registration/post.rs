@@ -1,0 +1,284 @@
+//! `POST /{event}/register`: somebody registers.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Response, StatusCode, header};
+use jiff::Timestamp;
+use presentation::urls;
+use registration::form::FieldKind;
+use registration::ids::{RegistrationId, SubmissionId};
+use registration::ports::StoreError;
+use registration::register::{OpenForm, Outcome, Submission};
+use registration::stored::{FileRow, Page, Status};
+use registration::validate::{Problem, ProblemKind, TypedFile, validate};
+use telemetry::RegistrationOutcome;
+
+use super::form_again::Again;
+use crate::errors::{PageError, RETRY_AFTER};
+use crate::events::Entry;
+use crate::face::{Banner, StatePage};
+use crate::multipart::{Pass, Received, boundary, drain, receive};
+use crate::origin::is_foreign;
+use crate::state::Web;
+use crate::visit::{Params, Visit, redirect};
+
+/// Reads the form, lets the desk register, and leads to the page after, or shows the form again.
+pub(crate) async fn post(
+    Extension(visit): Extension<Arc<Visit>>,
+    Params(slug): Params<String>,
+    request: Request,
+) -> Response<Body> {
+    let result = match visit.event(&slug) {
+        Ok(entry) => submit(&visit, &entry, request).await.map_err(|error| error.of(&entry)),
+        Err(error) => Err(error),
+    };
+    visit.answer(result)
+}
+
+async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<Response<Body>, PageError> {
+    let (parts, body) = request.into_parts();
+    if is_foreign(&parts.headers, &parts.uri, &visit.web.inner.settings.public_url) {
+        drain(body).await;
+        count(&visit.web, entry, RegistrationOutcome::Refused);
+        return Err(PageError::state(StatusCode::FORBIDDEN, StatePage::CrossSite));
+    }
+    let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
+    let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
+    let received = receive(visit, entry, body, &boundary).await.map_err(|_| unreadable())?;
+    Submitted { visit, entry, received, kept: Vec::new() }.judge().await
+}
+
+fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
+    web.inner.metrics.registration(&entry.event.slug, outcome);
+}
+
+/// A form that was read to its end.
+struct Submitted<'a> {
+    visit: &'a Visit,
+    entry: &'a Arc<Entry>,
+    received: Received,
+    /// Files that an earlier try of this form left.
+    kept: Vec<FileRow>,
+}
+
+impl Submitted<'_> {
+    async fn judge(mut self) -> Result<Response<Body>, PageError> {
+        let now = self.visit.now();
+        let opened = match self.received.pass {
+            Pass::Good(token) | Pass::Expired(token) => token.opened,
+            Pass::Bad => now,
+        };
+        if !self.entry.event.accepts(opened, now) && !self.is_registered().await? {
+            self.count(RegistrationOutcome::Refused);
+            let closed = PageError::closed(self.entry.event.phase(now), StatusCode::FORBIDDEN);
+            return Err(closed.unwrap_or_else(PageError::bug));
+        }
+        match self.received.pass {
+            Pass::Good(_) => {}
+            Pass::Expired(token) => return Ok(self.expired(token.submission).await),
+            Pass::Bad => return Ok(self.expired(self.visit.web.fresh_submission()).await),
+        }
+        if let Some(trouble) = self.received.trouble.take() {
+            return self.trouble(trouble, opened).await;
+        }
+        if self.received.too_large {
+            self.count(RegistrationOutcome::Invalid);
+            let banner = Some(Banner::TooLarge { limit: self.received.limit });
+            return Ok(self.again(self.received.submission, opened).page(StatusCode::PAYLOAD_TOO_LARGE, banner, &[]).await);
+        }
+        if let Err(error) = self.adopt_kept().await {
+            return self.trouble(error, opened).await;
+        }
+        if !self.received.cut.is_empty() {
+            self.count(RegistrationOutcome::Invalid);
+            return Ok(self.invalid(&self.problems_of_cut(), opened).await);
+        }
+        match self.register().await? {
+            Ok(outcome) => self.answer(outcome, opened).await,
+            Err(error) => self.trouble(error, opened).await,
+        }
+    }
+
+    /// Whether this form was already registered: that result is shown for ever, closed or not.
+    async fn is_registered(&self) -> Result<bool, PageError> {
+        let Pass::Good(token) = self.received.pass else { return Ok(false) };
+        Ok(self.visit.web.inner.desk.store.by_submission(token.submission).await?.is_some())
+    }
+
+    /// Takes over files that an earlier try left, unless they are to go or others came.
+    async fn adopt_kept(&mut self) -> Result<(), StoreError> {
+        let store = self.visit.web.inner.desk.store.as_ref();
+        let sent: Vec<_> = self.received.typed.files.iter().filter_map(|file| Some(file.file.as_ref().ok()?.id)).collect();
+        for row in store.kept(self.received.submission).await? {
+            // A large file of this very request is among them.
+            if sent.contains(&row.id) {
+                continue;
+            }
+            if self.received.removed.contains(&row.field) {
+                store.discard(row.id).await?;
+                continue;
+            }
+            let field = self.received.form.field(&row.field);
+            if field.is_some_and(|field| matches!(field.kind, FieldKind::File { .. })) {
+                if !self.received.typed.files.iter().any(|file| file.field == row.field) {
+                    let adopted = TypedFile { field: row.field.clone(), file: Ok(row.clone()) };
+                    self.received.typed.files.push(adopted);
+                }
+                self.kept.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the desk register, in a task of its own: when the browser goes away in the middle, what was committed is still
+    /// counted and announced.
+    async fn register(&self) -> Result<Result<Outcome, StoreError>, PageError> {
+        let submission = Submission {
+            id: self.received.submission,
+            typed: self.received.typed.clone(),
+            small: self.received.small.clone(),
+            language: self.visit.language(Some(&self.entry.event)),
+            request_id: self.visit.request_id.clone(),
+        };
+        let open = self.entry.open(self.received.form_version, self.received.form.clone());
+        let (web, entry) = (self.visit.web.clone(), self.entry.clone());
+        tokio::spawn(register(web, entry, open, submission)).await.map_err(|_| PageError::bug())
+    }
+
+    async fn answer(&self, outcome: Outcome, opened: Timestamp) -> Result<Response<Body>, PageError> {
+        match outcome {
+            Outcome::Registered { id, dropped, .. } => Ok(self.to_registered(id, &dropped)),
+            Outcome::Repeated { id, dropped } => {
+                self.throw_away_uploads().await;
+                Ok(self.to_registered(id, &dropped))
+            }
+            Outcome::OtherContent { reference } => {
+                let now = self.visit.now();
+                if let Some(closed) = PageError::closed(self.entry.event.phase(now), StatusCode::FORBIDDEN)
+                    && !self.entry.event.accepts(opened, now)
+                {
+                    return Err(closed);
+                }
+                let fresh = self.received.spare.unwrap_or_else(|| self.visit.web.fresh_submission());
+                let banner = Some(Banner::OtherContent { reference: reference.to_string() });
+                Ok(self.again(fresh, opened).page(StatusCode::CONFLICT, banner, &[]).await)
+            }
+            Outcome::Invalid(problems) => Ok(self.invalid(&problems, opened).await),
+            Outcome::Full => Err(PageError::full()),
+        }
+    }
+
+    /// 303 to the page after.
+    fn to_registered(&self, id: RegistrationId, dropped: &[String]) -> Response<Body> {
+        let token = self.visit.web.inner.signer.registered(id);
+        let event = &self.entry.event;
+        let mut path = urls::in_language(&urls::registered(&event.slug, &token), self.visit.language(Some(event)));
+        if !dropped.is_empty() {
+            path.push_str("&dropped=");
+            path.push_str(&dropped.join(","));
+        }
+        redirect(StatusCode::SEE_OTHER, &path)
+    }
+
+    async fn invalid(&self, problems: &[Problem], opened: Timestamp) -> Response<Body> {
+        self.again(self.received.submission, opened).page(StatusCode::UNPROCESSABLE_ENTITY, None, problems).await
+    }
+
+    /// The token is too old or not ours: the same answers under a fresh one.
+    async fn expired(&self, submission: SubmissionId) -> Response<Body> {
+        self.count(RegistrationOutcome::Refused);
+        self.again(submission, self.visit.now()).page(StatusCode::FORBIDDEN, Some(Banner::Expired), &[]).await
+    }
+
+    /// The store failed. When it is only away, the form comes back.
+    async fn trouble(&self, error: StoreError, opened: Timestamp) -> Result<Response<Body>, PageError> {
+        let StoreError::Unavailable(reason) = error else { return Err(error.into()) };
+        self.count(RegistrationOutcome::Unavailable);
+        tracing::warn!(
+            event = self.entry.event.slug,
+            request_id = self.visit.request_id,
+            reason,
+            "a registration cannot be stored"
+        );
+        let again = self.again(self.received.submission, opened);
+        let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), &[]).await;
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        Ok(response)
+    }
+
+    /// Problems of a form with a text so long that its end was not kept: that text is too long, whatever the form says.
+    fn problems_of_cut(&self) -> Vec<Problem> {
+        let Received { form, typed, cut, .. } = &self.received;
+        let mut problems = validate(form, typed).err().unwrap_or_default();
+        for name in cut.iter().filter(|name| form.field(name).is_some()) {
+            let most = match form.field(name).map(|field| &field.kind) {
+                Some(FieldKind::Text { max, .. } | FieldKind::Textarea { max }) => *max,
+                _ => 200,
+            };
+            let too_long = Problem { field: name.clone(), kind: ProblemKind::TooLong(most) };
+            match problems.iter_mut().find(|problem| problem.field == *name) {
+                Some(problem) => *problem = too_long,
+                None => problems.push(too_long),
+            }
+        }
+        problems
+    }
+
+    /// Large files of a form that was already registered are not needed. What stays is reaped.
+    async fn throw_away_uploads(&self) {
+        let store = self.visit.web.inner.desk.store.as_ref();
+        for row in self.received.typed.files.iter().filter_map(|file| file.file.as_ref().ok()) {
+            if !self.received.small.iter().any(|(id, _)| *id == row.id) {
+                let _ = store.discard(row.id).await;
+            }
+        }
+    }
+
+    fn again(&self, submission: SubmissionId, opened: Timestamp) -> Again<'_> {
+        Again {
+            visit: self.visit,
+            entry: self.entry,
+            received: &self.received,
+            submission,
+            opened,
+            kept: &self.kept,
+        }
+    }
+
+    fn count(&self, outcome: RegistrationOutcome) {
+        count(&self.visit.web, self.entry, outcome);
+    }
+}
+
+/// Registers, and counts and logs what came of it.
+async fn register(
+    web: Web,
+    entry: Arc<Entry>,
+    open: OpenForm,
+    submission: Submission,
+) -> Result<Outcome, StoreError> {
+    let request_id = submission.request_id.clone();
+    let result = web.inner.desk.register(&open, submission).await;
+    let outcome = match &result {
+        Ok(Outcome::Registered { status, .. }) => {
+            web.count(&entry, Page::Submitted);
+            match status {
+                Status::Pending => RegistrationOutcome::Pending,
+                Status::Waiting => RegistrationOutcome::Waiting,
+                _ => RegistrationOutcome::Confirmed,
+            }
+        }
+        Ok(Outcome::Repeated { .. }) => RegistrationOutcome::Repeated,
+        Ok(Outcome::OtherContent { .. }) => RegistrationOutcome::Refused,
+        Ok(Outcome::Invalid(_)) => RegistrationOutcome::Invalid,
+        Ok(Outcome::Full) => RegistrationOutcome::Full,
+        // Counted and logged where it is answered.
+        Err(_) => return result,
+    };
+    count(&web, &entry, outcome);
+    tracing::info!(event = entry.event.slug, outcome = outcome.as_str(), request_id, "a form was sent");
+    result
+}

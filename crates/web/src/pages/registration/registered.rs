@@ -1,0 +1,51 @@
+//! `GET /{event}/registered/{token}`: the page after registering.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use registration::token::TokenError;
+
+use super::read_answers;
+use crate::errors::PageError;
+use crate::events::Entry;
+use crate::face::{RegisteredFace, registered_page};
+use crate::visit::{Params, Visit};
+
+/// What was received, the reference, what happens next.
+pub(crate) async fn get(
+    Extension(visit): Extension<Arc<Visit>>,
+    Params((slug, token)): Params<(String, String)>,
+) -> Response<Body> {
+    let result = match visit.event(&slug) {
+        Ok(entry) => page(&visit, &entry, &token).await.map_err(|error| error.of(&entry)),
+        Err(error) => Err(error),
+    };
+    visit.answer(result)
+}
+
+async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body>, PageError> {
+    let id = visit.web.inner.signer.read_registered(token)?;
+    let store = visit.web.inner.desk.store.as_ref();
+    let record = store.get(id).await?.filter(|record| record.event == entry.id).ok_or(TokenError::Invalid)?;
+    let shell = visit.shell(Some(&entry.event), true);
+    let (form, sections) = read_answers(&visit.web, entry, &record, shell.words).await?;
+    // The query only chooses among labels of the form.
+    let keys = visit.query("dropped").flat_map(|keys| keys.split(','));
+    let dropped: Vec<String> = keys
+        .filter_map(|key| form.field(key).filter(|field| field.takes_answer()))
+        .map(|field| field.label.get(shell.words.language()).to_owned())
+        .take(form.fields.len())
+        .collect();
+    let face = RegisteredFace {
+        event: &entry.event,
+        reference: record.reference.as_str(),
+        status: record.status,
+        email: &record.columns.email,
+        sections: &sections,
+        dropped: &dropped,
+        repeated: false,
+    };
+    Ok(visit.html(StatusCode::OK, registered_page(&shell, &face)))
+}
