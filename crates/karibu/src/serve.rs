@@ -210,7 +210,7 @@ impl House<'_> {
 
     fn banner(&self, engine: &'static str, doors: &Doors, with_sample: bool) -> Outcome<Banner<'_>> {
         let mails = match &self.serve.mail {
-            MailWay::Folder(folder) => Some((folder.display().to_string(), self.is_local())),
+            MailWay::Folder(_) => Some((format!("{}/mail", self.folder.shown()), self.is_local())),
             MailWay::Smtp { .. } => None,
         };
         Ok(Banner {

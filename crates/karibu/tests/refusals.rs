@@ -1,5 +1,7 @@
 //! Whatever keeps Karibu from doing its work is told in one sentence that says what to do, with the right exit code.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, its helpers too")]
+
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! `karibu serve` and the commands beside it, as somebody at a terminal meets them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, its helpers too")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -36,13 +38,10 @@ fn sample() -> String {
 
 /// The sample under another name, imported.
 async fn import(served: &Served, slug: &str, name: &str) {
-    let mut renamed = String::new();
-    for line in sample().lines() {
-        match line.split_once('=').map(|(key, _)| key.trim()) {
-            Some("slug") => renamed.push_str(&format!("slug = \"{slug}\"\n")),
-            _ => renamed.push_str(&format!("{line}\n")),
-        }
-    }
+    let slug = format!("slug = \"{slug}\"");
+    let sample = sample();
+    let lines = sample.lines().map(|line| if line.starts_with("slug") { slug.as_str() } else { line });
+    let renamed = lines.collect::<Vec<_>>().join("\n");
     let file = served.data().join("..").join(name);
     std::fs::write(&file, renamed).unwrap();
     told(served, &["event", "import", file.to_str().unwrap()]).await;

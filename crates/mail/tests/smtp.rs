@@ -10,8 +10,9 @@ const LOGIN: Option<(&str, &str)> = Some(("events", "secret"));
 
 fn transport(url: &str, connections: usize, ca_file: Option<PathBuf>) -> SmtpTransport {
     testkit::install_tls_provider();
-    let url = url.parse().unwrap();
-    SmtpTransport::new(&SmtpSettings { url, from: "events@example.org".to_owned(), connections, ca_file }).unwrap()
+    let url = url.parse().expect("a URL");
+    SmtpTransport::new(&SmtpSettings { url, from: "events@example.org".to_owned(), connections, ca_file })
+        .expect("good settings")
 }
 
 fn to(server: &SmtpServer) -> SmtpTransport {

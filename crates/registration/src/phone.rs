@@ -25,7 +25,9 @@ pub fn to_e164(written: &str, region: Option<&str>) -> Result<String, PhoneProbl
     // Possible by length is enough: numbering plans grow faster than tables of valid prefixes.
     let digits = e164.len() - 1;
     let national = digits.saturating_sub(number.country().code().to_string().len());
-    let sound = e164.starts_with('+') && e164[1..].bytes().all(|digit| digit.is_ascii_digit());
+    // What is kept must be read back as the same number, which odd ones with zeros in front are not.
+    let again = phonenumber::parse(None, &e164).map(|again| again.format().mode(Mode::E164).to_string());
+    let sound = e164[1..].bytes().all(|digit| digit.is_ascii_digit()) && again.is_ok_and(|again| again == e164);
     if sound && digits <= 15 && (4..=14).contains(&national) && digits >= 7 {
         Ok(e164)
     } else {

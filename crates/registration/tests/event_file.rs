@@ -119,6 +119,8 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("name = \"Small\"", "name = \" \"", 2, "must not be empty"),
         ("name = \"Small\"", "name = \"a\\nb\"", 2, "one line"),
         ("name = \"Small\"", "name = { en = \"Small\" }", 2, "Français (fr) is missing"),
+        ("name = \"Small\"", "name = \"Sm\\u202eall\"", 2, "control characters"),
+        ("name = \"Small\"", "name = { en = \"S\", fr = \"S\", fr-CA = \"S\" }", 2, "twice"),
         ("name = \"Small\"", "name = { en = \"S\", sw = \"S\" }", 2, "not a language"),
         ("languages = [\"en\", \"fr\"]", "languages = []", 3, "at least one"),
         ("languages = [\"en\", \"fr\"]", "languages = [\"en\", \"xx\"]", 3, "one of `en`, `fr`"),
@@ -153,7 +155,8 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("type = \"text\"", "type = \"text\"\nsummary = true", 17, "`text` does not have it"),
         ("type = \"text\"", "type = \"text\"\nlabl = \"x\"", 17, "did you mean `label`"),
         ("key = \"email\"", "key = \"last_name\"", 20, "twice"),
-        ("type = \"email\"", "type = \"text\"", 14, "`email` of type `email`"),
+        ("type = \"email\"", "type = \"text\"", 21, "`email` must be of type `email`"),
+        ("key = \"email\"", "key = \"mail\"", 14, "`email` of type `email`"),
         ("value = \"online\"", "value = \"onsite\"", 28, "twice"),
         ("value = \"online\"", "value = \"On line\"", 28, "1 to 40"),
         ("label = \"Online\"", "label = \"Online\", places = 0", 28, "from 1"),
@@ -199,6 +202,38 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
     }
     assert!(parse(SMALL, now()).is_ok());
     assert!(parse(&format!("# {}\n{SMALL}", "x".repeat(1 << 20)), now()).unwrap_err().reason.contains("1 MiB"));
+}
+
+#[test]
+fn a_file_from_windows_is_read_like_any_other() {
+    let windows = format!("\u{feff}{}", SAMPLE_EVENT.replace('\n', "\r\n"));
+    let (here, there) = (parse(SAMPLE_EVENT, now()).unwrap(), parse(&windows, now()).unwrap());
+    assert_eq!(format!("{here:?}"), format!("{there:?}"));
+    let error = parse(&windows.replace("capacity = 300", "capacity = 0"), now()).unwrap_err();
+    let line = SAMPLE_EVENT.lines().position(|line| line.starts_with("capacity")).unwrap() + 1;
+    assert_eq!(error.line, line, "{error}");
+}
+
+#[test]
+fn keys_with_a_meaning_have_the_type_that_it_needs() {
+    let field =
+        |key: &str, kind: &str| format!("{SMALL}[[field]]\nkey = \"{key}\"\ntype = \"{kind}\"\nlabel = \"x\"\n");
+    for (key, kind, reason) in [
+        ("country", "text", "must be of type `country`"),
+        ("visa_letter", "text", "must be of type `yes_no`"),
+        ("arrival", "text", "must be of type `date`"),
+        ("category", "text", "must be of type `radio`, `select`"),
+        ("first_name", "email", "must be of type `text`"),
+    ] {
+        let error = parse(&field(key, kind), now()).expect_err(key);
+        assert!(error.reason.contains(reason) && error.line == 31, "{error}");
+    }
+    let turned =
+        format!("{}[[field]]\nkey = \"arrival\"\ntype = \"date\"\nlabel = \"x\"\n", field("departure", "date"));
+    assert!(parse(&turned, now()).unwrap_err().reason.contains("before `departure`"));
+    let unused = SMALL.replace("[privacy]", "categories = [{ value = \"a\", label = \"A\" }]\n[privacy]");
+    let error = parse(&unused, now()).unwrap_err();
+    assert!(error.reason.contains("no field `category`") && error.line == 9, "{error}");
 }
 
 proptest! {

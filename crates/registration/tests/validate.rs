@@ -377,6 +377,29 @@ proptest! {
     }
 
     #[test]
+    fn two_characters_of_a_reference_changed_over_are_caught(bits in any::<u64>(), at in 0..6_usize) {
+        use registration::reference::Reference;
+        let reference = Reference::from_bits(bits);
+        let mut digits: Vec<char> = reference.as_str().chars().skip(3).filter(|c| *c != '-').collect();
+        let value = |c: char| "0123456789ABCDEFGHJKMNPQRSTVWXYZ".find(c).unwrap();
+        // An even difference of weights cannot tell digits apart that differ by 16.
+        prop_assume!(value(digits[at]) % 16 != value(digits[at + 1]) % 16);
+        digits.swap(at, at + 1);
+        prop_assert!(digits.into_iter().collect::<String>().parse::<Reference>().is_err());
+    }
+
+    #[test]
+    fn a_telephone_number_that_is_kept_reads_back_as_itself(
+        written in "[+0-9 ().-]{3,24}",
+        region in prop::sample::select(vec!["KE", "ZM", "IT", "US", "CV", "AQ", "GB"]),
+    ) {
+        if let Ok(kept) = registration::phone::to_e164(&written, Some(region)) {
+            prop_assert!(kept.starts_with('+') && kept.len() <= 16);
+            prop_assert_eq!(registration::phone::to_e164(&kept, None), Ok(kept));
+        }
+    }
+
+    #[test]
     fn a_reference_from_anything_is_no_panic(text in any::<String>()) {
         let _ = text.parse::<registration::reference::Reference>();
         let _ = registration::phone::to_e164(&text, Some("KE"));

@@ -1,7 +1,9 @@
 //! PostgreSQL's errors as the desk knows them. No text that is passed on holds a stored value, an answer or a password.
 
+use std::io::ErrorKind;
+
 use registration::ports::StoreError;
-use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::error::DatabaseError;
 
 /// What an error of sqlx means.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
@@ -9,11 +11,16 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
         sqlx::Error::Database(error) => database_error(&*error),
         sqlx::Error::PoolTimedOut => unavailable("no connection in time"),
         sqlx::Error::PoolClosed => unavailable("it is being closed"),
-        sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => unavailable("a connection broke"),
+        // What a server says while it goes down may not be what the protocol expects.
+        sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed | sqlx::Error::Protocol(_) => {
+            unavailable("a connection broke")
+        }
+        // A certificate that is not trusted comes as such.
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            StoreError::Unavailable(format!("TLS: {error}"))
+        }
         sqlx::Error::Io(error) => StoreError::Unavailable(error.kind().to_string()),
         sqlx::Error::Tls(error) => StoreError::Unavailable(format!("TLS: {error}")),
-        // What the server says while it goes down may not be what the protocol expects.
-        sqlx::Error::Protocol(_) => unavailable("a connection broke"),
         sqlx::Error::Configuration(_) => unavailable("its URL or certificates cannot be used"),
         // What could not be decoded stays out of the text.
         sqlx::Error::ColumnDecode { index, .. } => StoreError::Corrupt(format!("column {index}")),
@@ -32,7 +39,7 @@ pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
 /// The name of the unique constraint that was broken.
 pub(crate) fn broken_unique(error: &sqlx::Error) -> Option<&str> {
     let error = error.as_database_error()?;
-    (error.kind() == ErrorKind::UniqueViolation).then(|| error.constraint().unwrap_or_default())
+    error.is_unique_violation().then(|| error.constraint().unwrap_or_default())
 }
 
 fn unavailable(why: &str) -> StoreError {

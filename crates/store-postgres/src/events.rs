@@ -14,7 +14,7 @@ use crate::error::store_error;
 use crate::{PATIENCE, PostgresStore, within};
 
 /// How long an import may take: it may have to read all registrations.
-const IMPORT: Duration = Duration::from_mins(2);
+const IMPORT: Duration = Duration::from_secs(2 * 60);
 
 #[async_trait]
 impl Events for PostgresStore {

@@ -7,6 +7,7 @@
 mod convert;
 mod error;
 mod events;
+mod gauges;
 mod health;
 mod outbox;
 mod register;
@@ -18,7 +19,7 @@ mod views;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use registration::ports::{StoreError, StoreResult};
@@ -27,7 +28,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
 use crate::error::store_error;
-use crate::health::SlowGauges;
+use crate::gauges::SlowGauges;
 
 /// How long anything waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -36,7 +37,7 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a migration may wait for another process's and then run.
-const MIGRATION: Duration = Duration::from_mins(30);
+const MIGRATION: Duration = Duration::from_secs(30 * 60);
 
 /// Settings of every session. A registration that is answered survives a power cut, whatever the server's default is; the
 /// longest plan here is short, so compiling it never pays.
@@ -55,7 +56,7 @@ pub struct PostgresStore {
     pool: PgPool,
     /// For connections without the pool's limits.
     options: PgConnectOptions,
-    slow_gauges: Arc<Mutex<Option<SlowGauges>>>,
+    slow_gauges: Arc<SlowGauges>,
 }
 
 impl PostgresStore {
@@ -94,7 +95,7 @@ impl PostgresStore {
         let pool = PgPoolOptions::new()
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE)
-            .max_lifetime(Duration::from_mins(5))
+            .max_lifetime(Duration::from_secs(5 * 60))
             // Takes the place of sqlx's ping: a broken connection fails here, a read-only one is closed.
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(can_write(connection)))
@@ -150,8 +151,16 @@ impl PostgresStore {
         self.pool.close().await;
     }
 
+    /// Begins a transaction. In a task of its own, because whoever asks may go away (a browser that hangs up, a timeout):
+    /// sqlx 0.9 forgets to roll back a `BEGIN` that nobody waited for, and gives the connection to the next caller inside
+    /// that transaction, where a single statement would never be committed. A whole transaction that nobody wants is
+    /// rolled back.
     async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
-        self.pool.begin().await.map_err(store_error)
+        let pool = self.pool.clone();
+        match tokio::spawn(async move { pool.begin().await }).await {
+            Ok(begun) => begun.map_err(store_error),
+            Err(_) => Err(StoreError::Unavailable("it is being closed".to_owned())),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::convert::{kind, language, mail_state, micros, time};
 use crate::error::store_error;
-use crate::{PATIENCE, PostgresStore, within};
+use crate::{PATIENCE, PostgresStore, gauges, within};
 
 #[async_trait]
 impl Outbox for PostgresStore {
@@ -213,33 +213,7 @@ impl Outbox for PostgresStore {
     }
 
     async fn depth(&self) -> StoreResult<OutboxDepth> {
-        within(PATIENCE, async {
-            let row = sqlx::query!(
-                r#"with waiting as (
-                       select count(*) as n, min(created_at) as oldest from notification where mail_id is null
-                   ), pending as (
-                       select count(*) as n, min(n.created_at) as oldest
-                       from mail m join notification n on n.mail_id = m.id where m.state = 'pending'
-                   )
-                   select waiting.n + pending.n as "pending!",
-                          extract(epoch from now() - least(waiting.oldest, pending.oldest))::float8 as "oldest?",
-                          (select count(*) from mail where state = 'parked') as "parked!",
-                          (select count(*) from (select id from registration order by id desc limit 10000) latest
-                           where not exists (select 1 from notification n where n.registration_id = latest.id))
-                              as "without!",
-                          (select coalesce(sum(size), 0)::bigint from upload) as "upload_bytes!"
-                   from waiting, pending"#
-            );
-            let row = row.fetch_one(&self.pool).await.map_err(store_error)?;
-            Ok(OutboxDepth {
-                pending: row.pending as u64,
-                oldest_pending_seconds: row.oldest.map(|age| age.max(0.0)),
-                parked: row.parked as u64,
-                registrations_without_notification: row.without as u64,
-                attachment_bytes: row.upload_bytes as u64 + self.attachment_bytes().await?,
-            })
-        })
-        .await
+        within(PATIENCE, gauges::depth(self)).await
     }
 }
 
@@ -290,9 +264,8 @@ async fn insert_mails(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<
 
 fn mail_row(row: &PgRow) -> StoreResult<MailRow> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(store_error);
-    let at = |column: &str| {
-        row.try_get::<Option<OffsetDateTime>, _>(column).map_err(store_error)?.map(time).transpose()
-    };
+    let at =
+        |column: &str| row.try_get::<Option<OffsetDateTime>, _>(column).map_err(store_error)?.map(time).transpose();
     Ok(MailRow {
         id: MailId(row.try_get("id").map_err(store_error)?),
         event: text("slug")?,

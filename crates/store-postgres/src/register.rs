@@ -243,9 +243,10 @@ async fn who_has_it(store: &PostgresStore, new: &NewRegistration) -> StoreResult
         r#"select exists (select 1 from registration where reference = $1) as "taken!""#,
         new.reference.as_str()
     );
-    match taken.fetch_one(&mut *connection).await.map_err(store_error)? {
-        true => Ok(Registered::ReferenceTaken),
-        false => Err(StoreError::Conflict("registration id")),
+    if taken.fetch_one(&mut *connection).await.map_err(store_error)? {
+        Ok(Registered::ReferenceTaken)
+    } else {
+        Err(StoreError::Conflict("registration id"))
     }
 }
 

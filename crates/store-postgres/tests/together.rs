@@ -1,9 +1,13 @@
 //! Many at once, where PostgreSQL's row locks decide.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use futures_util::future::{join, join_all};
-use registration::contract::setting::{camp, import, somebody, taken, taker};
+use registration::contract::setting::{at, camp, import, small_file, somebody, taken, taker};
 use registration::event::WhenFull;
-use registration::ports::{Events, Registrations};
+use registration::ports::{Events, Registrations, Uploads};
 use registration::stored::{NewRegistration, Registered, Status};
 use store_postgres::PostgresStore;
 use testkit::postgres::{Database, database};
@@ -64,8 +68,7 @@ async fn a_counter_that_appears_misses_no_registration_under_way() {
     for _ in 0..5 {
         let (store, _database) = fresh(12).await;
         let event = camp(&store, &[]).await;
-        let takers: Vec<NewRegistration> =
-            (0..60).map(|_| taker(event, &["event"], WhenFull::Waiting)).collect();
+        let takers: Vec<NewRegistration> = (0..60).map(|_| taker(event, &["event"], WhenFull::Waiting)).collect();
         let registering = join_all(takers.iter().map(|taker| store.register(taker)));
         let (registered, imported) = join(registering, store.import(&import("camp", &[("event", 1000)]))).await;
         imported.expect("imports");
@@ -94,14 +97,37 @@ async fn one_submission_with_one_reference_posted_twenty_times_is_one_registrati
 async fn processes_that_start_together_migrate_once() {
     let database = database().await;
     let stores = (0..4).map(|_| PostgresStore::connect(database.url(), 2, None));
-    let stores: Vec<PostgresStore> =
-        join_all(stores).await.into_iter().map(|store| store.expect("connects")).collect();
+    let stores: Vec<PostgresStore> = join_all(stores).await.into_iter().map(|store| store.expect("connects")).collect();
     assert_eq!(stores[0].pending_migrations().await.expect("answers").first(), Some(&1));
     for migrated in join_all(stores.iter().map(PostgresStore::migrate)).await {
         migrated.expect("migrates");
     }
     assert_eq!(stores[0].pending_migrations().await.expect("answers"), Vec::<i64>::new());
     stores[0].migrate().await.expect("nothing is left to do");
+}
+
+/// Polls `future` up to `polls` times and then drops it, as the server does with a browser that hangs up.
+async fn abandoned(future: impl Future, polls: usize) {
+    let (mut future, mut left) = (pin!(future), polls);
+    poll_fn(|context| {
+        left -= 1;
+        if left == 0 || future.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_after_somebody_hung_up_is_committed() {
+    // One connection: it is the one that was left in the middle of something.
+    let (store, database) = fresh(1).await;
+    let other = PostgresStore::connect(database.url(), 1, None).await.expect("connects");
+    let event = camp(&store, &[("event", 1000)]).await;
+    for polls in 1..=30 {
+        let (new, file) = (taker(event, &["event"], WhenFull::Waiting), small_file("cv", b"%PDF"));
+        abandoned(store.register(&new), polls).await;
+        store.begin(file.id, new.submission, "cv", at(0)).await.expect("begins");
+        other.append(file.id, 0, b"%PDF").await.expect("it is there for everybody");
+    }
 }
 
 #[test]

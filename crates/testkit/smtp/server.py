@@ -47,7 +47,7 @@ def fault(stage):
 
 
 async def answer(server, reply):
-    """Makes a reply of a fault: `drop` ends the connection, as does what 421 promises."""
+    """Makes a reply of a fault; `drop` ends the connection without one."""
     if reply == "drop":
         server.transport.abort()
         await asyncio.sleep(3600)
@@ -130,6 +130,12 @@ class Server(SMTP):
             await self.greet_and_serve()
         finally:
             self.count(-1)
+
+    async def push(self, status):
+        await super().push(status)
+        # The server closes the transmission channel (RFC 5321, section 3.8).
+        if status[:3] in ("421", b"421"):
+            self.transport.close()
 
     async def greet_and_serve(self):
         reply = fault("connect")

@@ -1,4 +1,4 @@
-//! A real browser: headless Chromium, driven by WebDriver (W3C) through chromedriver.
+//! A real browser: headless Chromium, driven by `WebDriver` (W3C) through chromedriver.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -29,7 +29,7 @@ impl Default for Look {
 
 /// A running browser with one window. Call [`Self::close`] at the end; its processes end with the test's in any case.
 pub struct Browser {
-    /// The WebDriver client.
+    /// The `WebDriver` client.
     pub page: Client,
     driver: Child,
     _profile: TempDir,
@@ -124,6 +124,12 @@ impl Browser {
     pub async fn text(&self, css: &str) -> String {
         let element = self.page.find(Locator::Css(css)).await.expect(css);
         element.text().await.expect("it has a text")
+    }
+
+    /// What stands in the input of this name.
+    pub async fn value(&self, name: &str) -> String {
+        let input = self.page.find(Locator::Css(&format!("[name=\"{name}\"]"))).await.expect(name);
+        input.prop("value").await.expect("it has a value").unwrap_or_default()
     }
 
     /// Whether what this CSS selector finds first can be seen.

@@ -1,5 +1,7 @@
 //! Throw-away servers, users with verbs, mailbox and HTML assertions for tests.
 
+#![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
+
 pub mod browser;
 pub mod letters;
 pub mod postgres;

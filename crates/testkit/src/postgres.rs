@@ -67,6 +67,16 @@ impl Postgres {
         format!("postgres://karibu{password}@127.0.0.1:{}/{database}{sslmode}", self.port)
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its data and certificates.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The authority of its certificate.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
@@ -100,8 +110,7 @@ impl Postgres {
     }
 
     fn signal_all(&self, signal: &str) {
-        // Its children are in sessions of their own; the folder is in the title of none of them, the parent is.
-        let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\"); kill -s \"$2\" \"$pid\" $(pgrep -P \"$pid\")";
+        let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\"); kill -s \"$2\" \"$pid\" $(cat \"/proc/$pid/task/$pid/children\")";
         let done = Command::new("sh").args(["-c", script, "sh"]).arg(self.folder.path()).arg(signal).status();
         assert!(done.expect("sh runs").success(), "it runs");
     }
@@ -174,6 +183,7 @@ struct Shared {
     _in_use: Option<File>,
 }
 
+#[expect(clippy::zombie_processes, reason = "the keeper outlives this process, and is its parent's then")]
 fn shared_server() -> Shared {
     if let Ok(url) = std::env::var(GIVEN_SERVER) {
         return Shared { url, _in_use: None };
@@ -186,12 +196,13 @@ fn shared_server() -> Shared {
     let url_file = folder.join("url");
     let known = std::fs::read_to_string(&url_file).ok().filter(|url| answers(url));
     let url = known.unwrap_or_else(|| {
-        // Kept on disk: whoever comes later drops only what is left of a machine that went down.
+        // What a machine left behind that went down, or a server that was killed.
+        run_script("for old in \"$1\"/server-*; do stop \"$old\"; done", &[&folder]);
         let server = new_folder(&folder).keep();
         let port = make_and_start(&server, Options::default());
         let url = format!("postgres://karibu@127.0.0.1:{port}/postgres");
         std::fs::write(&url_file, &url).expect("it can be written");
-        keeper(KEEP_SHARED, &[&server, &folder], Stdio::null());
+        keeper(KEEP_SHARED, &[&server, &folder, Path::new(&url)], Stdio::null());
         url
     });
     starting.unlock().expect("it can be unlocked");
@@ -209,7 +220,7 @@ while [ "$looks" -lt 20 ]; do
     flock -n 9 || looks=0
   fi
 done
-rm -f "$2/url"
+if [ "$(cat "$2/url")" = "$3" ]; then rm -f "$2/url"; fi
 stop "$1"
 "#;
 
@@ -253,7 +264,8 @@ fn make_and_start(folder: &Path, options: Options) -> u16 {
         None => "trust".to_owned(),
     };
     let certificates = Certificates::make();
-    let files = [("ca.pem", certificates.ca), ("server.crt", certificates.certificate), ("server.key", certificates.key)];
+    let files =
+        [("ca.pem", certificates.ca), ("server.crt", certificates.certificate), ("server.key", certificates.key)];
     for (name, pem) in files {
         std::fs::write(folder.join(name), pem).expect("it can be written");
     }
@@ -312,7 +324,7 @@ stop() {
   cd /
   if [ -e "$1/data/postmaster.pid" ]; then
     pid=$(head -n 1 "$1/data/postmaster.pid")
-    kill -s CONT "$pid" $(pgrep -P "$pid")
+    kill -s CONT "$pid" $(cat "/proc/$pid/task/$pid/children")
     as_postgres "$bin/pg_ctl" -D "$1/data" -m immediate stop
   fi
   rm -rf "$1"
@@ -358,10 +370,16 @@ fn keeper(body: &str, arguments: &[&Path], stdin: Stdio) -> Child {
         .expect("sh runs")
 }
 
-async fn run(url: &str, sql: &str) {
-    let mut connection = PgConnection::connect(url).await.expect("the server answers");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("it runs");
-    connection.close().await.expect("it can be closed");
+/// Runs statements on a database.
+pub async fn run(url: &str, sql: &str) {
+    try_run(url, sql).await.expect("it runs");
+}
+
+/// Runs statements on a database that may not be there.
+pub async fn try_run(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+    connection.close().await
 }
 
 /// Runs what waits for processes beside the test's runtime.

@@ -36,7 +36,8 @@ impl Served {
     /// Starts it again on the same ports and data after [`Self::kill`] or [`Self::terminate`].
     pub async fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).expect("the log can be made");
+        let log =
+            std::fs::File::options().create(true).append(true).open(self.log_path()).expect("the log can be made");
         let mut command = Command::new(&self.binary);
         // Whatever settings the tests themselves were started with are not this server's.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KARIBU_")) {
@@ -159,13 +160,21 @@ pub fn free_port() -> u16 {
 ///
 /// # Panics
 /// When it takes longer than [`PATIENCE`].
-pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn wait_for<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+    wait_at_most(PATIENCE, what, condition).await
+}
+
+/// Like [`wait_for`], with a patience of its own: for what waits for a lease or a second try.
+///
+/// # Panics
+/// When it takes longer.
+pub async fn wait_at_most<T>(patience: Duration, what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let started = tokio::time::Instant::now();
     loop {
         if let Some(found) = condition().await {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(started.elapsed() < patience, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

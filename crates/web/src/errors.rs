@@ -110,9 +110,12 @@ impl Visit {
     /// An event by the slug in the URL.
     pub(crate) fn event(&self, slug: &str) -> Result<Arc<Entry>, PageError> {
         let catalogue = &self.web.inner.catalogue;
-        catalogue.event(slug).ok_or_else(|| match catalogue.is_loaded() {
-            true => PageError::state(StatusCode::NOT_FOUND, StatePage::UnknownEvent),
-            false => PageError::unavailable(),
+        catalogue.event(slug).ok_or_else(|| {
+            if catalogue.is_loaded() {
+                PageError::state(StatusCode::NOT_FOUND, StatePage::UnknownEvent)
+            } else {
+                PageError::unavailable()
+            }
         })
     }
 

@@ -74,7 +74,7 @@ pub(crate) const TABLE: [Setting; 19] = [
         "Signs links; 32 characters or more, by commas when rotated [default: made in DATA_DIR]",
     ),
     setting("CA_FILE", "FILE", None, "Extra root certificates (PEM) for connections to database and mail relay"),
-    setting("TRUSTED_PROXIES", "NETWORKS", None, "Networks whose X-Forwarded-For counts, e.g. `10.0.0.0/8,::1`"),
+    setting("TRUSTED_PROXIES", "NETWORKS", None, "Networks of the proxies in front of Karibu, e.g. `10.0.0.0/8,::1`"),
     setting("INSTANCE", "NAME", None, "Name of this process in headers and logs [default: host name]"),
     setting("LOG", "FILTER", Some("info"), "`error`, `warn`, `info`, `debug`, or `info,web=debug`"),
     setting("LOG_FORMAT", "FORMAT", Some("text"), "`text` or `json`"),

@@ -71,6 +71,11 @@ pub(super) fn read(top: &Section<'_>, imported_at: Timestamp) -> Result<Event, E
     let when_full =
         top.get("when_full").map(|value| value.word(&[("waiting", WhenFull::Waiting), ("closed", WhenFull::Closed)]));
     let fields = fields::read(top.need("field")?, &languages, &days, &categories)?;
+    if let Some(value) = top.get("categories")
+        && !fields.iter().any(|field| field.key == "category" && field.options() == categories)
+    {
+        return Err(value.wrong("no field `category` without options of its own offers them"));
+    }
     Ok(Event {
         slug: slug(top.need("slug")?)?,
         short_name: match top.get("short_name") {

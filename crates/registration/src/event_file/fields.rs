@@ -49,6 +49,20 @@ const ALL: [&str; 15] = [
     "max_size",
 ];
 
+/// Keys with a meaning of their own, and the types that it needs: they fill the columns of lists and of the summary.
+const MEANINGS: [(&str, &[&str]); 10] = [
+    ("first_name", &["text"]),
+    ("last_name", &["text"]),
+    ("name", &["text"]),
+    ("email", &["email"]),
+    ("country", &["country"]),
+    ("category", &["radio", "select"]),
+    ("attendance", &["radio", "select"]),
+    ("arrival", &["date"]),
+    ("departure", &["date"]),
+    ("visa_letter", &["yes_no"]),
+];
+
 /// Most fields of a form, and most options of a choice.
 const MOST: usize = 300;
 
@@ -119,6 +133,12 @@ fn field(
         None if silent => generated(kind_name, earlier),
         None => return Err(section.wrong("a field needs `key`")),
     };
+    if let Some((_, types)) = MEANINGS.iter().find(|(meant, types)| *meant == key && !types.contains(&kind_name)) {
+        return Err(kind_value.wrong(format!("the field `{key}` must be of type {}", list(types))));
+    }
+    if key == "arrival" && earlier.iter().any(|field| field.key == "departure") {
+        return Err(section.wrong("`arrival` must stand before `departure`"));
+    }
     let long = kind_name == "paragraph";
     let label = section.need("label")?.text(languages, long || kind_name == "consent")?;
     let help = section.get("help").map(|value| value.text(languages, true)).transpose()?;

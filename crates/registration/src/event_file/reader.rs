@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::EventFileError;
 use crate::language::{Language, Text};
+use crate::validate::is_misleading;
 
 /// The file's text, for lines.
 pub(super) struct Source<'a> {
@@ -107,16 +108,17 @@ impl<'a> Value<'a> {
 
     /// A string of one line without control characters, not blank, at most `max` characters.
     pub(super) fn line(&self, max: usize) -> Result<String, EventFileError> {
-        let text = self.string()?;
-        self.check(&text, false, max)?;
-        Ok(text.trim().to_owned())
+        self.proper(&self.string()?, false, max)
     }
 
-    fn check(&self, text: &str, lines: bool, max: usize) -> Result<(), EventFileError> {
-        if text.trim().is_empty() {
+    /// A text as it is kept: trimmed, with LF as line break (a file written on Windows has CRLF).
+    fn proper(&self, text: &str, lines: bool, max: usize) -> Result<String, EventFileError> {
+        let text = text.replace("\r\n", "\n");
+        let text = text.trim();
+        if text.is_empty() {
             return Err(self.wrong("must not be empty"));
         }
-        if text.chars().any(|c| c.is_control() && !(lines && (c == '\n' || c == '\t'))) {
+        if text.chars().any(|c| is_misleading(c) || (c.is_control() && !(lines && (c == '\n' || c == '\t')))) {
             return Err(self.wrong(if lines {
                 "must have no control characters"
             } else {
@@ -126,7 +128,7 @@ impl<'a> Value<'a> {
         if text.chars().count() > max {
             return Err(self.wrong(format!("must have at most {max} characters")));
         }
-        Ok(())
+        Ok(text.to_owned())
     }
 
     /// One of some words.
@@ -188,17 +190,15 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self, languages: &[Language], lines: bool) -> Result<Text, EventFileError> {
         let max = if lines { 10_000 } else { 500 };
         let DeValue::Table(table) = self.written.get_ref() else {
-            let text = self.string()?;
-            self.check(&text, lines, max)?;
-            return Ok(Text::Same(text.trim().to_owned()));
+            return self.proper(&self.string()?, lines, max).map(Text::Same);
         };
         let mut texts = BTreeMap::new();
         for (tag, value) in table {
             let value = Value { source: self.source, key: self.key, written: value };
             let language: Language = tag.get_ref().parse().map_err(|error| value.wrong(error))?;
-            let text = value.string()?;
-            value.check(&text, lines, max)?;
-            texts.insert(language, text.trim().to_owned());
+            if texts.insert(language, value.proper(&value.string()?, lines, max)?).is_some() {
+                return Err(value.wrong(format!("the text in {} ({language}) is there twice", language.own_name())));
+            }
         }
         if let Some(missing) = languages.iter().find(|language| !texts.contains_key(language)) {
             return Err(self.wrong(format!("the text in {} ({missing}) is missing", missing.own_name())));

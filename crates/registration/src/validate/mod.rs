@@ -5,7 +5,7 @@ use jiff::civil::Date;
 mod field;
 mod text;
 
-pub(crate) use text::is_email;
+pub(crate) use text::{is_email, is_misleading};
 
 use crate::answers::{Answer, Answers};
 use crate::attachment::FileProblem;

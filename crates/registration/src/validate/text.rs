@@ -36,7 +36,7 @@ pub(super) fn length(text: &str, min: u32, max: u32) -> Result<(), ProblemKind> 
 
 /// Line separators and bidirectional embeddings, overrides and isolates (UAX #9): they can make a text look like another.
 /// The marks that right-to-left names need are not among them.
-fn is_misleading(c: char) -> bool {
+pub(crate) fn is_misleading(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -79,9 +79,9 @@ fn limit(form: &Form) -> u64 {
 /// Reads a form. Whatever is wrong with it, it is read to its end, within bounds.
 pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: &str) -> Result<Received, Broken> {
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit(&entry.form)));
-    let mut receiver = Receiver { visit, entry, received: None, texts: 0, has_token: false };
-    let read = receiver.read(&mut parser).await;
-    let mut received = receiver.received.ok_or(Broken::Malformed)?;
+    let mut reader = Reader { visit, entry, received: None, texts: 0, has_token: false };
+    let read = reader.read(&mut parser).await;
+    let mut received = reader.received.ok_or(Broken::Malformed)?;
     match read {
         Ok(()) => {}
         Err(Broken::TooMuch) => received.too_large = true,
@@ -100,7 +100,7 @@ pub(crate) async fn drain(body: Body) {
     let _ = Parser::new(body, "", DRAINED).drain().await;
 }
 
-struct Receiver<'a> {
+struct Reader<'a> {
     visit: &'a Visit,
     entry: &'a Entry,
     /// `None` before the first part.
@@ -110,7 +110,7 @@ struct Receiver<'a> {
     has_token: bool,
 }
 
-impl Receiver<'_> {
+impl Reader<'_> {
     async fn read(&mut self, parser: &mut Parser) -> Result<(), Broken> {
         let mut parts = 0;
         while let Some(Part { name, file }) = parser.part().await? {

@@ -25,6 +25,9 @@ use crate::origin::is_foreign;
 use crate::state::Web;
 use crate::visit::{Params, Visit, redirect};
 
+/// How often a registration is tried again when the same form, sent several times at once, has replaced its uploads.
+const RACES: u32 = 50;
+
 /// Reads the form, lets the desk register, and leads to the page after, or shows the form again.
 pub(crate) async fn post(
     Extension(visit): Extension<Arc<Visit>>,
@@ -96,10 +99,50 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&self.problems_of_cut(), opened).await);
         }
-        match self.register().await? {
+        match self.register_with_uploads().await? {
             Ok(outcome) => self.answer(outcome, opened).await,
             Err(error) => self.trouble(error, opened).await,
         }
+    }
+
+    /// Registers. When the same form comes several times at once, the upload of one takes the place of another's: the
+    /// content is the same, so that one will do.
+    async fn register_with_uploads(&mut self) -> Result<Result<Outcome, StoreError>, PageError> {
+        for _ in 0..RACES {
+            match self.register().await? {
+                Ok(Outcome::Invalid(problems)) if self.lost_an_upload(&problems) => match self.take_the_same().await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Ok(Outcome::Invalid(problems))),
+                    Err(error) => return Ok(Err(error)),
+                },
+                other => return Ok(other),
+            }
+        }
+        self.register().await
+    }
+
+    /// Whether a file is missing that was stored a moment ago.
+    fn lost_an_upload(&self, problems: &[Problem]) -> bool {
+        let stored = |field: &str| {
+            let files = self.received.typed.files.iter().filter_map(|file| file.file.as_ref().ok());
+            files.filter(|row| row.field == field).any(|row| !self.received.small.iter().any(|(id, _)| *id == row.id))
+        };
+        problems.iter().any(|problem| problem.kind == ProblemKind::FileMissing && stored(&problem.field))
+    }
+
+    /// Takes uploads of the same content in place of those that are gone. False if there is nothing to try again with.
+    async fn take_the_same(&mut self) -> Result<bool, StoreError> {
+        let store = self.visit.web.inner.desk.store.as_ref();
+        let mut taken = false;
+        for other in store.kept(self.received.submission).await? {
+            let mine = self.received.typed.files.iter_mut().filter_map(|file| file.file.as_mut().ok());
+            for row in mine.filter(|row| row.field == other.field && row.sha256 == other.sha256) {
+                taken |= row.id != other.id;
+                *row = other.clone();
+            }
+        }
+        // Where it is gone because it was adopted, the registration is there.
+        Ok(taken || store.by_submission(self.received.submission).await?.is_some())
     }
 
     /// Whether this form was already registered: that result is shown for ever, closed or not.
@@ -149,6 +192,7 @@ impl Submitted<'_> {
     }
 
     async fn answer(&self, outcome: Outcome, opened: Timestamp) -> Result<Response<Body>, PageError> {
+        self.note(&outcome);
         match outcome {
             Outcome::Registered { id, dropped, .. } => Ok(self.to_registered(id, &dropped)),
             Outcome::Repeated { id, dropped } => {
@@ -169,6 +213,20 @@ impl Submitted<'_> {
             Outcome::Invalid(problems) => Ok(self.invalid(&problems, opened).await),
             Outcome::Full => Err(PageError::full()),
         }
+    }
+
+    /// Counts and logs what came of it; a new registration is counted where it is made.
+    fn note(&self, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Registered { .. } => return,
+            Outcome::Repeated { .. } => RegistrationOutcome::Repeated,
+            Outcome::OtherContent { .. } => RegistrationOutcome::Refused,
+            Outcome::Invalid(_) => RegistrationOutcome::Invalid,
+            Outcome::Full => RegistrationOutcome::Full,
+        };
+        self.count(outcome);
+        let request_id = self.visit.request_id.as_str();
+        tracing::info!(event = self.entry.event.slug, outcome = outcome.as_str(), request_id, "nothing new is registered");
     }
 
     /// 303 to the page after.
@@ -253,7 +311,7 @@ impl Submitted<'_> {
     }
 }
 
-/// Registers, and counts and logs what came of it.
+/// Registers, and counts and logs it.
 async fn register(
     web: Web,
     entry: Arc<Entry>,
@@ -262,23 +320,15 @@ async fn register(
 ) -> Result<Outcome, StoreError> {
     let request_id = submission.request_id.clone();
     let result = web.inner.desk.register(&open, submission).await;
-    let outcome = match &result {
-        Ok(Outcome::Registered { status, .. }) => {
-            web.count(&entry, Page::Submitted);
-            match status {
-                Status::Pending => RegistrationOutcome::Pending,
-                Status::Waiting => RegistrationOutcome::Waiting,
-                _ => RegistrationOutcome::Confirmed,
-            }
-        }
-        Ok(Outcome::Repeated { .. }) => RegistrationOutcome::Repeated,
-        Ok(Outcome::OtherContent { .. }) => RegistrationOutcome::Refused,
-        Ok(Outcome::Invalid(_)) => RegistrationOutcome::Invalid,
-        Ok(Outcome::Full) => RegistrationOutcome::Full,
-        // Counted and logged where it is answered.
-        Err(_) => return result,
-    };
-    count(&web, &entry, outcome);
-    tracing::info!(event = entry.event.slug, outcome = outcome.as_str(), request_id, "a form was sent");
+    if let Ok(Outcome::Registered { status, .. }) = &result {
+        let outcome = match status {
+            Status::Pending => RegistrationOutcome::Pending,
+            Status::Waiting => RegistrationOutcome::Waiting,
+            _ => RegistrationOutcome::Confirmed,
+        };
+        count(&web, &entry, outcome);
+        web.count(&entry, Page::Submitted);
+        tracing::info!(event = entry.event.slug, outcome = outcome.as_str(), request_id, "registered");
+    }
     result
 }

@@ -1,25 +1,23 @@
 //! A registration's way to a real relay.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::{DESK, House, NeverTold};
 use mail::{SmtpSettings, SmtpTransport, Transport};
 use registration::notification::MailState;
-use support::{DESK, House};
 use testkit::serve::wait_for;
 use testkit::smtp::{Options, SmtpServer, Stage, Tls};
 
 fn transport(server: &SmtpServer, url: &str) -> Arc<dyn Transport> {
     testkit::install_tls_provider();
     let settings = SmtpSettings {
-        url: url.parse().unwrap(),
+        url: url.parse().expect("a URL"),
         from: "events@example.org".to_owned(),
         connections: 4,
         ca_file: Some(server.ca_file()),
     };
-    Arc::new(SmtpTransport::new(&settings).unwrap())
+    Arc::new(SmtpTransport::new(&settings).expect("good settings"))
 }
 
 async fn relay() -> SmtpServer {
@@ -78,15 +76,20 @@ async fn a_notifier_that_nobody_wakes_finds_the_mails_itself() {
 #[tokio::test]
 async fn mails_wait_for_a_relay_that_is_down_and_go_when_it_is_up() {
     let (house, mut server) = (House::open().await, relay().await);
-    server.stop().await;
     let notifier = house.notifier(transport(&server, &server.url()));
+    notifier.wake(house.register("first@example.org").await);
+    server.wait_for(2).await;
+    server.stop().await;
     for n in 0..10 {
         notifier.wake(house.register(&format!("person{n}@example.org")).await);
     }
     let fault = wait_for("the fault is told", async || notifier.relay_fault()).await;
     assert!(fault.starts_with("connect: "), "{fault}");
-    let tried = wait_for("a mail was tried", async || {
-        house.mails().await.into_iter().find(|mail| mail.attempts > 0 && mail.state == MailState::Pending)
+    let tried = wait_for("all mails are made and one was tried", async || {
+        let mut mails = house.mails().await;
+        mails.retain(|mail| mail.state == MailState::Pending);
+        let all = mails.len() == 20;
+        mails.into_iter().find(|mail| all && mail.attempts > 0)
     })
     .await;
     assert!(tried.last_error.unwrap().starts_with("connect: "));
@@ -95,7 +98,7 @@ async fn mails_wait_for_a_relay_that_is_down_and_go_when_it_is_up() {
     // The few that were tried while it was down wait for their second attempt; all others go at once.
     let untried = house.mails().await.iter().filter(|mail| mail.attempts == 0).count();
     assert!(untried >= 12, "{untried}");
-    server.wait_for(untried).await;
+    server.wait_for(2 + untried).await;
     wait_for("the relay is well again", async || notifier.relay_fault().is_none().then_some(())).await;
     notifier.stop().await;
     assert!(house.mails().await.iter().all(|mail| mail.state != MailState::Parked));
@@ -163,7 +166,7 @@ async fn a_relay_that_refuses_every_recipient_for_policy_is_a_fault_that_a_probe
 #[tokio::test]
 async fn a_kill_between_sending_and_marking_repeats_the_mail_under_its_message_id() {
     let (house, server) = (House::open().await, relay().await);
-    let notifier = house.notifier(Arc::new(support::NeverTold(transport(&server, &server.url()))));
+    let notifier = house.notifier(Arc::new(NeverTold(transport(&server, &server.url()))));
     notifier.wake(house.register("t.banda@example.org").await);
     server.wait_for(2).await;
     notifier.kill().await;

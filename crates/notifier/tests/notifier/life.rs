@@ -1,16 +1,14 @@
 //! What happens to a notifier and its mails on bad days; mails are files.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{DESK, Held, House, PanicsAt, SystemClock};
 use jiff::SignedDuration;
 use mail::FolderTransport;
 use registration::ids::{FileId, SubmissionId};
 use registration::notification::MailState;
 use registration::ports::{Clock as _, Events as _, Outbox as _, Registrations as _, Uploads as _};
 use registration::stored::{EventImport, FileRow};
-use support::{DESK, Held, House, SystemClock};
 use testkit::letters::wait_for_letters;
 use testkit::serve::wait_for;
 use uuid::Uuid;
@@ -35,7 +33,9 @@ async fn two_notifiers_share_the_work_and_send_nothing_twice() {
     let notifiers = folders.each_ref().map(|folder| house.notifier(Arc::new(FolderTransport::new(folder))));
     for n in 0..20 {
         let id = house.register(&format!("person{n}@example.org")).await;
-        notifiers.each_ref().map(|notifier| notifier.wake(id));
+        for notifier in &notifiers {
+            notifier.wake(id);
+        }
     }
     wait_for("all are sent", async || {
         let mails = house.mails().await;
@@ -98,7 +98,7 @@ async fn a_mail_whose_event_cannot_be_read_is_parked_with_a_reason() {
 async fn a_panic_at_one_mail_puts_it_back_and_the_others_go() {
     let house = House::open().await;
     let folder = house.data.path().join("mail");
-    let transport = support::PanicsAt { recipient: DESK, others: FolderTransport::new(&folder) };
+    let transport = PanicsAt { recipient: DESK, others: FolderTransport::new(&folder) };
     let notifier = house.notifier(Arc::new(transport));
     notifier.wake(house.register("t.banda@example.org").await);
     wait_for_letters(&folder, 1).await;

@@ -30,10 +30,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The organiser who is told of every registration.
-pub const DESK: &str = "desk@example.org";
+pub(crate) const DESK: &str = "desk@example.org";
 
 /// The world's clock.
-pub struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
@@ -47,7 +47,7 @@ impl Clock for SystemClock {
 
 /// Bytes that never repeat within a test.
 #[derive(Default)]
-pub struct Counting(AtomicU64);
+pub(crate) struct Counting(AtomicU64);
 
 impl Random for Counting {
     fn fill(&self, buffer: &mut [u8]) {
@@ -60,34 +60,35 @@ impl Random for Counting {
 }
 
 /// A store with the sample event.
-pub struct House {
-    pub data: TempDir,
-    pub store: SqliteStore,
-    pub event: EventId,
+pub(crate) struct House {
+    pub(crate) data: TempDir,
+    pub(crate) store: SqliteStore,
+    pub(crate) event: EventId,
     parsed: Event,
     next: AtomicU64,
+    random: Arc<Counting>,
 }
 
 impl House {
-    pub async fn open() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&data.path().join("karibu.db"), 4).await.unwrap();
+    pub(crate) async fn open() -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder can be made");
+        let store = SqliteStore::open(&data.path().join("karibu.db"), 4).await.expect("the database opens");
         let at = SystemClock.now();
-        let parsed = event_file::parse(SAMPLE_EVENT, at).unwrap();
+        let parsed = event_file::parse(SAMPLE_EVENT, at).expect("the sample is an event");
         let import = EventImport {
             slug: parsed.slug.clone(),
             source: SAMPLE_EVENT.to_owned(),
-            form: serde_json::to_value(&parsed.form).unwrap(),
+            form: serde_json::to_value(&parsed.form).expect("a form is JSON"),
             limits: limits(&parsed),
             sample: true,
             at,
         };
-        let event = store.import(&import).await.unwrap().id;
-        Self { data, store, event, parsed, next: AtomicU64::new(1) }
+        let event = store.import(&import).await.expect("it is imported").id;
+        Self { data, store, event, parsed, next: AtomicU64::new(1), random: Arc::default() }
     }
 
     /// Somebody registers with this mail address; the desk and the person are told.
-    pub async fn register(&self, email: &str) -> RegistrationId {
+    pub(crate) async fn register(&self, email: &str) -> RegistrationId {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let mut random = [0; 10];
         random[2..].copy_from_slice(&n.to_be_bytes());
@@ -115,20 +116,20 @@ impl House {
             summary: counted,
             at,
         };
-        assert_eq!(self.store.register(&new).await.unwrap(), Registered::New(Status::Confirmed));
+        assert_eq!(self.store.register(&new).await.expect("it is stored"), Registered::New(Status::Confirmed));
         RegistrationId(id)
     }
 
     /// Starts a notifier.
-    pub fn notifier(&self, transport: Arc<dyn Transport>) -> Running {
+    pub(crate) fn notifier(&self, transport: Arc<dyn Transport>) -> Running {
         let (metrics, parts) = (Metrics::new("test", "test"), Parts::new());
         let notifier = Notifier {
             store: Arc::new(self.store.clone()),
             clock: Arc::new(SystemClock),
-            random: Arc::new(Counting::default()),
+            random: self.random.clone(),
             transport,
             signer: Arc::new(Signer::new(vec![vec![1; 32]])),
-            urls: Urls::new("https://register.example.org/".parse().unwrap()),
+            urls: Urls::new("https://register.example.org/".parse().expect("a URL")),
             from: "events@example.org".to_owned(),
             metrics: metrics.clone(),
             relay: parts.add("mail", Need::Told),
@@ -141,73 +142,73 @@ impl House {
     }
 
     /// All mails by recipient.
-    pub async fn mails(&self) -> Vec<MailRow> {
-        let mut mails = self.store.list(None, None, 1000).await.unwrap();
+    pub(crate) async fn mails(&self) -> Vec<MailRow> {
+        let mut mails = self.store.list(None, None, 1000).await.expect("mails can be listed");
         mails.sort_by(|a, b| a.recipient.cmp(&b.recipient));
         mails
     }
 
     /// The one mail to this recipient, if it was made.
-    pub async fn mail_to(&self, recipient: &str) -> Option<MailRow> {
+    pub(crate) async fn mail_to(&self, recipient: &str) -> Option<MailRow> {
         self.mails().await.into_iter().find(|mail| mail.recipient == recipient)
     }
 
     /// Makes a mail due at once, whoever has leased it: what happens by itself when a lease or a wait ends.
-    pub async fn end_of_lease(&self, mail: MailId) {
-        assert!(self.store.resend_any(mail).await.unwrap());
+    pub(crate) async fn end_of_lease(&self, mail: MailId) {
+        assert!(self.store.resend_any(mail).await.expect("it can be written"));
     }
 }
 
 /// A notifier at work.
-pub struct Running {
+pub(crate) struct Running {
     task: JoinHandle<()>,
     stop: CancellationToken,
     wake: Sender,
-    pub metrics: Metrics,
-    pub parts: Parts,
+    pub(crate) metrics: Metrics,
+    pub(crate) parts: Parts,
 }
 
 impl Running {
     /// Wakes it.
-    pub fn wake(&self, registration: RegistrationId) {
+    pub(crate) fn wake(&self, registration: RegistrationId) {
         self.wake.wake(registration);
     }
 
     /// Ends it as a signal does and waits for it.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.expect("it ends well");
     }
 
     /// Begins to end it.
-    pub fn begin_to_stop(&self) {
+    pub(crate) fn begin_to_stop(&self) {
         self.stop.cancel();
     }
 
     /// Whether it has ended.
-    pub fn has_stopped(&self) -> bool {
+    pub(crate) fn has_stopped(&self) -> bool {
         self.task.is_finished()
     }
 
     /// Ends it in the middle of whatever it does, as `kill -9` does.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
+        assert!(self.task.await.expect_err("it was ended").is_cancelled());
     }
 
     /// A line of its metrics.
-    pub fn metric(&self, start: &str) -> Option<String> {
+    pub(crate) fn metric(&self, start: &str) -> Option<String> {
         self.metrics.render().lines().find_map(|line| line.strip_prefix(start).map(|rest| rest.trim().to_owned()))
     }
 
     /// What `/readyz` says of the relay, if it is at fault.
-    pub fn relay_fault(&self) -> Option<String> {
+    pub(crate) fn relay_fault(&self) -> Option<String> {
         self.parts.report().parts["mail"].what.clone()
     }
 }
 
 /// Hands mails over and never returns, as somebody who is killed right after it.
-pub struct NeverTold(pub Arc<dyn Transport>);
+pub(crate) struct NeverTold(pub(crate) Arc<dyn Transport>);
 
 #[async_trait]
 impl Transport for NeverTold {
@@ -222,7 +223,7 @@ impl Transport for NeverTold {
 }
 
 /// Holds mails until they are released.
-pub struct Held {
+pub(crate) struct Held {
     began: AtomicU64,
     gate: Semaphore,
 }
@@ -235,7 +236,7 @@ impl Default for Held {
 
 impl Held {
     /// Waits until so many mails are being sent.
-    pub async fn wait_for(&self, mails: u64) {
+    pub(crate) async fn wait_for(&self, mails: u64) {
         testkit::serve::wait_for("mails are on their way", async || {
             (self.began.load(Ordering::SeqCst) >= mails).then_some(())
         })
@@ -243,7 +244,7 @@ impl Held {
     }
 
     /// Lets all mails go.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.gate.close();
     }
 }
@@ -262,9 +263,9 @@ impl Transport for Held {
 }
 
 /// A transport with a fault of ours.
-pub struct PanicsAt {
-    pub recipient: &'static str,
-    pub others: FolderTransport,
+pub(crate) struct PanicsAt {
+    pub(crate) recipient: &'static str,
+    pub(crate) others: FolderTransport,
 }
 
 #[async_trait]

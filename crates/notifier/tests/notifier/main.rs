@@ -1,0 +1,5 @@
+//! The notifier against a real store, real files and a real relay.
+
+mod life;
+mod relay;
+mod support;
