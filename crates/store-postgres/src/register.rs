@@ -13,7 +13,7 @@ use crate::PostgresStore;
 use crate::convert::{status, to_time};
 use crate::error::{broken_unique, is_collision, store_error};
 use crate::registrations::holder_of;
-use crate::uploads::delete_chunks;
+use crate::uploads::{delete_chunks, lock_files};
 
 /// How often a registration that met another one is tried. One that finds the last place gone needs a second try; more
 /// are needed only when places come and go, or by deadlocks.
@@ -23,6 +23,9 @@ const TRIES: usize = 10;
 pub(crate) async fn register(store: &PostgresStore, new: &NewRegistration) -> StoreResult<Registered> {
     for _ in 0..TRIES {
         let mut tx = store.begin().await?;
+        if !new.attachments.is_empty() {
+            lock_files(&mut tx, new.submission).await?;
+        }
         let outcome = write(&mut tx, new).await?;
         if let Outcome::Done(Registered::New(_)) = outcome {
             tx.commit().await.map_err(store_error)?;

@@ -63,6 +63,7 @@ impl Uploads for PostgresStore {
     async fn finish(&self, submission: SubmissionId, file: &FileRow) -> StoreResult<()> {
         within(PATIENCE, async {
             let mut tx = self.begin().await?;
+            lock_files(&mut tx, submission).await?;
             let finished = sqlx::query!(
                 "update upload set state = 'finished', field = $3, name = $4, media = $5, size = $6, sha256 = $7
                  where id = $1 and submission_id = $2 and state = 'begun'",
@@ -94,6 +95,7 @@ impl Uploads for PostgresStore {
         let chunks: Vec<&[u8]> = content.chunks(CHUNK).collect();
         within(PATIENCE, async {
             let mut tx = self.begin().await?;
+            lock_files(&mut tx, submission).await?;
             sqlx::query!(
                 "with kept as (
                      insert into upload (id, submission_id, field, state, name, media, size, sha256, created_at)
@@ -182,6 +184,15 @@ impl Uploads for PostgresStore {
             }
         }
     }
+}
+
+/// Makes transactions that write and drop files of one form follow each other: the same form sent many times at once would
+/// otherwise lock its uploads in any order, and wait for the deadlock detector again and again.
+pub(crate) async fn lock_files(tx: &mut PgConnection, submission: SubmissionId) -> StoreResult<()> {
+    let (high, low) = submission.0.as_u64_pair();
+    let key = (high ^ low) as i64;
+    sqlx::query!("select pg_advisory_xact_lock($1)", key).execute(tx).await.map_err(store_error)?;
+    Ok(())
 }
 
 /// Throws away what was kept for a field before.

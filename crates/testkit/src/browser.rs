@@ -104,7 +104,8 @@ impl Browser {
 
     /// Chooses the option of this value in a list, or the radio button or box of this name and value.
     pub async fn choose(&self, name: &str, value: &str) {
-        let css = format!("select[name=\"{name}\"] option[value=\"{value}\"], input[name=\"{name}\"][value=\"{value}\"]");
+        let css =
+            format!("select[name=\"{name}\"] option[value=\"{value}\"], input[name=\"{name}\"][value=\"{value}\"]");
         let option = self.page.find(Locator::Css(&css)).await.expect(&css);
         option.click().await.expect("it can be chosen");
     }

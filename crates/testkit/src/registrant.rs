@@ -106,9 +106,8 @@ impl Registrant {
         filled: &Filled,
         file: Option<&Attached>,
     ) -> Result<Response, reqwest::Error> {
-        let mut body = Form::new()
-            .text("submission_id", form.submission_id.clone())
-            .text("form_token", form.form_token.clone());
+        let mut body =
+            Form::new().text("submission_id", form.submission_id.clone()).text("form_token", form.form_token.clone());
         for (name, value) in &filled.0 {
             body = body.text(name.clone(), value.clone());
         }

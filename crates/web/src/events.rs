@@ -165,7 +165,11 @@ impl Catalogue {
                 _ => match read(store, &pulse).await {
                     Ok(entry) => entry.map(Arc::new),
                     Err(StoreError::Corrupt(reason)) => {
-                        tracing::error!(event = pulse.slug, reason, "the event cannot be read; what was read before stays");
+                        tracing::error!(
+                            event = pulse.slug,
+                            reason,
+                            "the event cannot be read; what was read before stays"
+                        );
                         next.unreadable.insert(pulse.id, pulse.revision);
                         known.map(|entry| entry.with_pulse(pulse))
                     }

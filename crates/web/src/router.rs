@@ -9,10 +9,10 @@ use axum::{Extension, Router};
 
 use crate::errors::PageError;
 use crate::face::StatePage;
+use crate::middleware;
 use crate::pages::{assets, calendar, event, home, organizer, registration, version};
 use crate::state::Web;
 use crate::visit::Visit;
-use crate::middleware;
 
 impl Web {
     /// All pages with everything around them. Serve it with `ConnectInfo<SocketAddr>`, so that trusted proxies are known.

@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn gzip_is_used_only_where_it_is_taken() {
-        for header in ["gzip", "gzip, deflate, br", "deflate, GZIP;q=0.5", "*", "br, *;q=0.1", "x-gzip", "gzip; q=1.0"] {
+        for header in ["gzip", "gzip, deflate, br", "deflate, GZIP;q=0.5", "*", "br, *;q=0.1", "x-gzip", "gzip; q=1.0"]
+        {
             assert!(takes_gzip(header), "{header:?}");
         }
         for header in ["", "identity", "br", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "gzipped", "gzip;q=x"] {

@@ -1,5 +1,7 @@
 //! What people live to see: the real binary, real browsers, real databases and a real relay.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod browser;
 mod engines;
 mod promises;

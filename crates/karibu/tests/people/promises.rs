@@ -116,7 +116,7 @@ async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
         for n in 0..40 {
             forms.push((person.open().await, Filled::sample(&format!("Burst {burst} {n}"))));
         }
-        let (kept, mut promises) = tokio::sync::mpsc::unbounded_channel();
+        let (kept, mut answered) = tokio::sync::mpsc::unbounded_channel();
         let tasks: Vec<_> = forms
             .into_iter()
             .enumerate()
@@ -136,7 +136,7 @@ async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
         sent += tasks.len();
         // In the middle: some are answered, others are on their way.
         for _ in 0..5 + burst * 3 {
-            if let Some(one) = promises.recv().await {
+            if let Some(one) = answered.recv().await {
                 promised.push(one);
             }
         }
@@ -144,7 +144,7 @@ async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
         for task in tasks {
             task.await.unwrap();
         }
-        while let Ok(one) = promises.try_recv() {
+        while let Ok(one) = answered.try_recv() {
             promised.push(one);
         }
         served.start_again().await;
@@ -162,8 +162,8 @@ async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
     }
     // Exactly once each: as many organiser mails (by Message-ID) as registrations, no address twice.
     let stats = stats(&served).await;
-    let status = stats[0]["status"].as_object().unwrap();
-    let stored: i64 = status.values().filter_map(serde_json::Value::as_i64).sum();
+    let counts = stats[0]["status"].as_object().unwrap();
+    let stored: i64 = counts.values().filter_map(serde_json::Value::as_i64).sum();
     let organizer: BTreeSet<_> =
         letters.iter().filter(|letter| letter.to == "devops@ubuntunet.net").map(|letter| &letter.message_id).collect();
     assert_eq!(organizer.len() as i64, stored);

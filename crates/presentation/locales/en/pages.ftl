@@ -42,7 +42,6 @@ registered-withdrawn-text = It was withdrawn by the person who registered.
 registered-cancelled-title = This registration was cancelled
 registered-cancelled-text = It was cancelled by the organisers.
 registered-reference = Your reference
-registered-repeated = This form had been sent before. You are registered once, not twice.
 registered-dropped-title = Left out
 registered-dropped-text = These answers did not apply to what you chose elsewhere in the form, so they were not kept:
 registered-next-title = What happens next

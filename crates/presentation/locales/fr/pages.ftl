@@ -39,7 +39,6 @@ registered-withdrawn-text = Elle a été retirée par la personne inscrite.
 registered-cancelled-title = Cette inscription a été annulée
 registered-cancelled-text = Elle a été annulée par les organisateurs.
 registered-reference = Votre référence
-registered-repeated = Ce formulaire avait déjà été envoyé. Votre inscription n’a été enregistrée qu’une seule fois.
 registered-dropped-title = Réponses écartées
 registered-dropped-text = Ces réponses ne s’appliquaient pas à ce que vous avez choisi ailleurs dans le formulaire ; elles n’ont donc pas été conservées :
 registered-next-title = La suite

@@ -24,8 +24,6 @@ pub struct RegisteredFace<'a> {
     pub sections: &'a [Section],
     /// Labels of the answers that did not apply and were dropped.
     pub dropped: &'a [String],
-    /// Whether the same form had been sent before, so that this registration is not a second one.
-    pub repeated: bool,
 }
 
 /// The page after registering. To be sent with `no-store` and with `noindex` set in the shell.
@@ -37,7 +35,6 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
         lead,
         title,
         reference: face.reference,
-        repeated: face.repeated,
         dropped: face.dropped,
         mail: w.fill("registered-next-mail", &[("email", face.email.into())]),
         contact: w.fill("registered-next-contact", &[("contact", event.privacy.contact.get(w.language()).into())]),
@@ -72,7 +69,6 @@ struct RegisteredPage<'a> {
     title: String,
     lead: String,
     reference: &'a str,
-    repeated: bool,
     dropped: &'a [String],
     mail: String,
     contact: String,

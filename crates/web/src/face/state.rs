@@ -16,7 +16,7 @@ pub enum StatePage {
     NotYetOpen(Timestamp),
     /// Registration closed at this time (410).
     Closed(Timestamp),
-    /// No place is left and there is no waiting list (200 on GET, 409 on POST).
+    /// No place is left and there is no waiting list (410).
     Full,
     /// There is no event of this name (404).
     UnknownEvent,

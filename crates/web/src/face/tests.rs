@@ -177,7 +177,7 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
     let assets = assets();
     let event = samples::event();
     let sections = sections();
-    let page = |status, repeated, dropped: &[String]| {
+    let page = |status, dropped: &[String]| {
         let mut shell = shell(language, Some(&event), &assets);
         shell.noindex = true;
         let face = RegisteredFace {
@@ -187,18 +187,17 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
             email: "chanda@unza.example",
             sections: &sections,
             dropped,
-            repeated,
         };
         registered_page(&shell, &face)
     };
     vec![
-        ("registered", page(Status::Confirmed, false, &["Arrival".into(), "<b>Departure</b>".into()])),
-        ("registered-waiting", page(Status::Waiting, true, &[])),
-        ("registered-pending", page(Status::Pending, false, &[])),
-        ("registered-offered", page(Status::Offered, false, &[])),
-        ("registered-rejected", page(Status::Rejected, false, &[])),
-        ("registered-withdrawn", page(Status::Withdrawn, false, &[])),
-        ("registered-cancelled", page(Status::Cancelled, false, &[])),
+        ("registered", page(Status::Confirmed, &["Arrival".into(), "<b>Departure</b>".into()])),
+        ("registered-waiting", page(Status::Waiting, &[])),
+        ("registered-pending", page(Status::Pending, &[])),
+        ("registered-offered", page(Status::Offered, &[])),
+        ("registered-rejected", page(Status::Rejected, &[])),
+        ("registered-withdrawn", page(Status::Withdrawn, &[])),
+        ("registered-cancelled", page(Status::Cancelled, &[])),
     ]
 }
 

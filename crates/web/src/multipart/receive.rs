@@ -163,7 +163,8 @@ impl Reader<'_> {
         }
         self.texts += text.len();
         // Pages are UTF-8, so browsers send nothing else.
-        let text = String::from_utf8(text).unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
+        let text =
+            String::from_utf8(text).unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
         Ok((text, cut))
     }
 

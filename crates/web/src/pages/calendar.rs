@@ -40,7 +40,8 @@ fn calendar(entry: &Entry, urls: &Urls, language: Language) -> String {
     let page = urls.absolute(&urls::event(&event.slug));
     let text = |text: &Option<Text>| text.as_ref().map(|text| text.get(language).to_owned());
     let country = event.venue.country.as_deref().and_then(|code| countries::name(code, language));
-    let place = [text(&event.venue.name), text(&event.venue.address), text(&event.venue.city), country.map(str::to_owned)];
+    let place =
+        [text(&event.venue.name), text(&event.venue.address), text(&event.venue.city), country.map(str::to_owned)];
     let place: Vec<String> = place.into_iter().flatten().collect();
     let stamp = entry.imported_at.strftime("%Y%m%dT%H%M%SZ").to_string();
     let host = urls.base().host_str().unwrap_or("localhost");

@@ -16,9 +16,7 @@ use uuid::Uuid;
 
 use crate::errors::PageError;
 use crate::events::Entry;
-use crate::face::{
-    ListEntry, OrganizerList, OrganizerRegistration, organizer_list_page, organizer_registration_page,
-};
+use crate::face::{ListEntry, OrganizerList, OrganizerRegistration, organizer_list_page, organizer_registration_page};
 use crate::pages::registration::read_answers;
 use crate::visit::{Params, Visit};
 
@@ -90,12 +88,7 @@ async fn one(visit: &Visit, entry: &Entry, text: &str, id: RegistrationId) -> Re
     Ok(visit.html(StatusCode::OK, organizer_registration_page(&shell, &face)))
 }
 
-async fn list(
-    visit: &Visit,
-    entry: &Entry,
-    text: &str,
-    token: &OrganizerToken,
-) -> Result<Response<Body>, PageError> {
+async fn list(visit: &Visit, entry: &Entry, text: &str, token: &OrganizerToken) -> Result<Response<Body>, PageError> {
     let store = visit.web.inner.desk.store.as_ref();
     let before = visit.query("before").next().and_then(|id| id.parse::<Uuid>().ok()).map(RegistrationId);
     // One more than is shown tells whether there are older ones.
@@ -105,9 +98,10 @@ async fn list(
     let summary = store.summary(entry.id).await?;
     let shell = visit.shell(Some(&entry.event), true);
     let language = shell.words.language();
-    let older = rows.last().filter(|_| has_older).map(|last| {
-        urls::in_language(&format!("{}?before={}", urls::organizer(text), last.id.0), language)
-    });
+    let older = rows
+        .last()
+        .filter(|_| has_older)
+        .map(|last| urls::in_language(&format!("{}?before={}", urls::organizer(text), last.id.0), language));
     let link = |id| {
         let token = OrganizerToken { registration: Some(id), ..token.clone() };
         urls::in_language(&urls::organizer(&visit.web.inner.signer.organizer(&token)), language)
@@ -135,7 +129,8 @@ async fn content(visit: &Visit, text: &str, file: &str) -> Result<Response<Body>
     let file = files.into_iter().find(|file| Some(file.id) == id).ok_or_else(|| of_event(PageError::not_found()))?;
     // The first chunk is read before the answer begins, so that a fault is still told by its status.
     let first = store.chunk(file.id, 0).await.map_err(|error| of_event(error.into()))?;
-    let first = first.ok_or_else(|| of_event(StoreError::Corrupt("the content of a file is missing".to_owned()).into()))?;
+    let first =
+        first.ok_or_else(|| of_event(StoreError::Corrupt("the content of a file is missing".to_owned()).into()))?;
     let mut response = Response::new(Body::from_stream(chunks(store, file.id, first)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.media.mime()));

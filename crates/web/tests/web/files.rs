@@ -93,7 +93,14 @@ async fn a_file_over_its_limit_is_read_to_the_end_and_told_at_its_field() {
     let answer = house.send(&with_file(&form, "huge.pdf", &pdf(20 * 1024 * 1024))).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text().contains("value=\"Kamau\""));
-    assert!(house.store.kept(registration::ids::SubmissionId(form.submission_id.parse().unwrap())).await.unwrap().is_empty());
+    assert!(
+        house
+            .store
+            .kept(registration::ids::SubmissionId(form.submission_id.parse().unwrap()))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // Exactly the limit is taken.
     house.register(&with_file(&house.open().await, "fits.pdf", &pdf(1024 * 1024))).await;
 }

@@ -13,7 +13,9 @@ async fn every_answer_carries_the_security_headers_and_its_ids() {
     let house = House::new().await;
     let sent = Sent::sample(&house.open().await);
     let mut answers = vec![house.send(&sent.clone().with("email", "")).await, house.send(&sent).await];
-    for path in ["/", "/connect/", "/connect/register", "/nothing", "/version", "/robots.txt", "/favicon.ico", "/organizer/x"] {
+    for path in
+        ["/", "/connect/", "/connect/register", "/nothing", "/version", "/robots.txt", "/favicon.ico", "/organizer/x"]
+    {
         answers.push(house.get(path).await);
     }
     for answer in answers {

@@ -43,13 +43,16 @@ async fn bodies_that_are_no_form_are_unreadable() {
 #[tokio::test]
 async fn hostile_texts_are_refused_or_stored_as_they_are_and_shown_escaped() {
     let house = House::new().await;
-    for refused in ["a\0b", "a\r\nBcc: x", "\u{202e}evil", "http://evil.example", &"n".repeat(10_000), &"n".repeat(100_000)] {
+    for refused in
+        ["a\0b", "a\r\nBcc: x", "\u{202e}evil", "http://evil.example", &"n".repeat(10_000), &"n".repeat(100_000)]
+    {
         let sent = Sent::sample(&house.open().await).with("last_name", refused);
         let answer = house.send(&sent).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{:?}", &refused[..refused.len().min(20)]);
         assert!(answer.text().contains("id=\"last_name-e\""));
     }
-    for stored in ["<script>alert(1)</script>", "{x} {{ 7*7 }}", "=cmd()", "𝔘𝔫𝔦 😀", "O’Neil \"Q\" & sons", "-->"] {
+    for stored in ["<script>alert(1)</script>", "{x} {{ 7*7 }}", "=cmd()", "𝔘𝔫𝔦 😀", "O’Neil \"Q\" & sons", "-->"]
+    {
         let sent = Sent::sample(&house.open().await).with("organization", stored);
         let to = house.register(&sent).await;
         let row = house.registrations().await.remove(0);
@@ -81,7 +84,9 @@ async fn what_was_typed_comes_back_escaped() {
     let house = House::new().await;
     let hostile = "\"><script>alert(1)</script>";
     let mut sent = Sent::sample(&house.open().await).with("email", "nobody");
-    for name in ["title", "first_name", "last_name", "phone", "organization", "country", "category", "comments", "consent"] {
+    for name in
+        ["title", "first_name", "last_name", "phone", "organization", "country", "category", "comments", "consent"]
+    {
         sent = sent.with(name, hostile);
     }
     let page = house.send(&sent.and(hostile, hostile).file("attachment", hostile, b"MZ")).await.text();

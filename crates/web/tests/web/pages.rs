@@ -7,7 +7,10 @@ use jiff::SignedDuration;
 use crate::house::{House, Sent, request, sample};
 
 fn event(slug: &str) -> String {
-    sample(&[("slug = \"connect\"", &format!("slug = \"{slug}\"")), ("name = \"UbuntuNet-Connect\"", &format!("name = \"Event {slug}\""))])
+    sample(&[
+        ("slug = \"connect\"", &format!("slug = \"{slug}\"")),
+        ("name = \"UbuntuNet-Connect\"", &format!("name = \"Event {slug}\"")),
+    ])
 }
 
 #[tokio::test]
@@ -154,7 +157,10 @@ async fn links_that_ended_or_were_changed_say_so() {
     assert!(!page.contains("organizer-to-list") && !page.contains("?before="));
     assert_eq!(house.get(&link[..link.len() - 1]).await.status, StatusCode::NOT_FOUND);
     let path = to.split('?').next().unwrap();
-    assert_eq!(house.get(&format!("/organizer/{}", path.rsplit('/').next().unwrap())).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        house.get(&format!("/organizer/{}", path.rsplit('/').next().unwrap())).await.status,
+        StatusCode::NOT_FOUND
+    );
     house.import(&event("second")).await;
     house.web.refresh().await.unwrap();
     assert_eq!(house.get(&path.replace("/connect/", "/second/")).await.status, StatusCode::NOT_FOUND);

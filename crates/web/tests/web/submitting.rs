@@ -1,5 +1,8 @@
 //! What comes of a form that is sent.
 
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use registration::ports::Registrations;
@@ -7,7 +10,8 @@ use registration::stored::Status;
 
 use crate::house::{House, Sent, pdf, sample};
 
-const FULL_EVENT: [(&str, &str); 2] = [("capacity = 300", "capacity = 1"), ("when_full = \"waiting\"", "when_full = \"closed\"")];
+const FULL_EVENT: [(&str, &str); 2] =
+    [("capacity = 300", "capacity = 1"), ("when_full = \"waiting\"", "when_full = \"closed\"")];
 
 #[tokio::test]
 async fn somebody_registers_and_sees_what_was_received() {
@@ -25,7 +29,7 @@ async fn somebody_registers_and_sees_what_was_received() {
     }
     assert_eq!(row.status, Status::Confirmed);
     assert_eq!(house.metric("karibu_registrations_total{event=\"connect\",outcome=\"confirmed\"}"), 1);
-    assert_eq!(house.wakes.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(house.wakes.0.load(Ordering::SeqCst), 1);
     let record = house.store.get(row.id).await.unwrap().unwrap();
     assert_eq!(record.request_id.len(), 32);
 }
@@ -117,11 +121,18 @@ async fn a_large_file_of_other_content_is_kept_for_the_new_registration() {
 async fn problems_are_told_at_their_fields_and_nothing_typed_is_lost() {
     let house = House::new().await;
     let form = house.open().await;
-    let sent = Sent::sample(&form).with("email", "nobody").with("last_name", "").with("comments", "Bus at <noon> & later");
+    let sent =
+        Sent::sample(&form).with("email", "nobody").with("last_name", "").with("comments", "Bus at <noon> & later");
     let answer = house.send(&sent).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let page = answer.text();
-    for said in ["href=\"#email\"", "href=\"#last_name\"", "id=\"email-e\"", "value=\"nobody\"", "Bus at &#60;noon&#62; &#38; later"] {
+    for said in [
+        "href=\"#email\"",
+        "href=\"#last_name\"",
+        "id=\"email-e\"",
+        "value=\"nobody\"",
+        "Bus at &#60;noon&#62; &#38; later",
+    ] {
         assert!(page.contains(said), "{said} in {page}");
     }
     assert_eq!(answer.opened().submission_id, form.submission_id);
@@ -289,4 +300,38 @@ async fn a_form_from_another_site_is_refused() {
     assert_eq!(house.metric("karibu_registrations_total{event=\"connect\",outcome=\"refused\"}"), 2);
     let own = [("origin", "https://192.168.1.7:8443"), ("host", "192.168.1.7:8443"), ("sec-fetch-site", "same-origin")];
     assert_eq!(house.send_with(&sent, &own).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_in_the_middle_is_registered_and_announced_or_not_at_all() {
+    let house = House::new().await;
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let mut polls = 1;
+    loop {
+        let sent = Sent::sample(&house.open().await).with("last_name", &format!("Gone after {polls}"));
+        let quiet = tasks.num_alive_tasks();
+        let mut answer = Box::pin(house.send(&sent));
+        let mut left = polls;
+        // The browser goes away when the answer was asked for so many times.
+        let answered = std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(false);
+            }
+            left -= 1;
+            answer.as_mut().poll(context).map(|_| true)
+        });
+        let answered = answered.await;
+        drop(answer);
+        while tasks.num_alive_tasks() > quiet {
+            tokio::task::yield_now().await;
+        }
+        if answered {
+            break;
+        }
+        polls += 1;
+    }
+    let registered = house.registrations().await.len() as u64;
+    assert!(registered > 1, "some went away after they were registered");
+    assert_eq!(house.views().await.submitted, registered);
+    assert_eq!(house.wakes.0.load(Ordering::SeqCst), registered);
 }

@@ -1,8 +1,12 @@
 //! The database is away: nothing is lost and it heals by itself.
 
-use axum::http::StatusCode;
+use std::net::SocketAddr;
 
-use crate::house::{House, Sent, pdf};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, StatusCode};
+
+use crate::house::{House, Sent, pdf, request};
 
 /// Takes the database's file away and brings it back.
 struct Away<'a>(&'a House);
@@ -56,4 +60,19 @@ async fn pages_that_need_the_database_say_that_it_is_away() {
     let answer = house.send(&Sent::sample(&form)).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.text().contains("value=\"Kamau\""));
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_a_page_and_not_a_broken_connection() {
+    let house = House::new().await;
+    // A clock beyond the end of time is the one thing that makes a handler panic here.
+    house.clock.break_down();
+    let id = "0123456789abcdef0123456789abcdef";
+    let mut request = request(Method::GET, "/connect/", &[("x-request-id", id)], Body::empty());
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 4000))));
+    let answer = house.ask(request).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.text().contains(id), "to be told to whoever runs the server");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(house.metric("karibu_http_requests_total{method=\"GET\",route=\"/{event}/\",status=\"500\"}"), 1);
 }

@@ -45,7 +45,10 @@ fn names_are_read_as_browsers_and_older_clients_write_them() {
     assert_eq!(only("Form-Data;name=a"), text("a"));
     assert_eq!(only("form-data; filename=\"x.pdf\"; name=\"a\""), file("a", "x.pdf"));
     assert_eq!(only("form-data; name=\"a\"; filename=\"\""), file("a", ""));
-    assert_eq!(only("form-data; name=\"a\"; filename=\"my %22cv%22 50%25; b.pdf\""), file("a", "my \"cv\" 50%25; b.pdf"));
+    assert_eq!(
+        only("form-data; name=\"a\"; filename=\"my %22cv%22 50%25; b.pdf\""),
+        file("a", "my \"cv\" 50%25; b.pdf")
+    );
     assert_eq!(only("form-data; name=\"a\"; filename=\"say \\\"hi\\\".pdf\""), file("a", "say \"hi\".pdf"));
     assert_eq!(only("form-data; name=\"a\"; filename=\"C:\\cv.pdf\""), file("a", "C:\\cv.pdf"));
     assert_eq!(only("form-data; name=\"Prénom\"; name=\"b\""), text("Prénom"));
@@ -90,8 +93,12 @@ fn the_boundary_comes_from_the_content_type() {
     };
     assert_eq!(of("multipart/form-data; boundary=abc").as_deref(), Some("abc"));
     assert_eq!(of("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"").as_deref(), Some("a b"));
-    for wrong in ["multipart/form-data", "multipart/form-data; boundary=", "text/plain; boundary=a", "multipart/mixed; boundary=a"]
-    {
+    for wrong in [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "text/plain; boundary=a",
+        "multipart/mixed; boundary=a",
+    ] {
         assert_eq!(of(wrong), None, "{wrong:?}");
     }
     assert_eq!(boundary(&HeaderMap::new()), None);

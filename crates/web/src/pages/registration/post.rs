@@ -90,7 +90,10 @@ impl Submitted<'_> {
         if self.received.too_large {
             self.count(RegistrationOutcome::Invalid);
             let banner = Some(Banner::TooLarge { limit: self.received.limit });
-            return Ok(self.again(self.received.submission, opened).page(StatusCode::PAYLOAD_TOO_LARGE, banner, &[]).await);
+            return Ok(self
+                .again(self.received.submission, opened)
+                .page(StatusCode::PAYLOAD_TOO_LARGE, banner, &[])
+                .await);
         }
         if let Err(error) = self.adopt_kept().await {
             return self.trouble(error, opened).await;
@@ -154,7 +157,8 @@ impl Submitted<'_> {
     /// Takes over files that an earlier try left, unless they are to go or others came.
     async fn adopt_kept(&mut self) -> Result<(), StoreError> {
         let store = self.visit.web.inner.desk.store.as_ref();
-        let sent: Vec<_> = self.received.typed.files.iter().filter_map(|file| Some(file.file.as_ref().ok()?.id)).collect();
+        let sent: Vec<_> =
+            self.received.typed.files.iter().filter_map(|file| Some(file.file.as_ref().ok()?.id)).collect();
         for row in store.kept(self.received.submission).await? {
             // A large file of this very request is among them.
             if sent.contains(&row.id) {
@@ -226,7 +230,12 @@ impl Submitted<'_> {
         };
         self.count(outcome);
         let request_id = self.visit.request_id.as_str();
-        tracing::info!(event = self.entry.event.slug, outcome = outcome.as_str(), request_id, "nothing new is registered");
+        tracing::info!(
+            event = self.entry.event.slug,
+            outcome = outcome.as_str(),
+            request_id,
+            "nothing new is registered"
+        );
     }
 
     /// 303 to the page after.
@@ -296,14 +305,7 @@ impl Submitted<'_> {
     }
 
     fn again(&self, submission: SubmissionId, opened: Timestamp) -> Again<'_> {
-        Again {
-            visit: self.visit,
-            entry: self.entry,
-            received: &self.received,
-            submission,
-            opened,
-            kept: &self.kept,
-        }
+        Again { visit: self.visit, entry: self.entry, received: &self.received, submission, opened, kept: &self.kept }
     }
 
     fn count(&self, outcome: RegistrationOutcome) {
@@ -312,12 +314,7 @@ impl Submitted<'_> {
 }
 
 /// Registers, and counts and logs it.
-async fn register(
-    web: Web,
-    entry: Arc<Entry>,
-    open: OpenForm,
-    submission: Submission,
-) -> Result<Outcome, StoreError> {
+async fn register(web: Web, entry: Arc<Entry>, open: OpenForm, submission: Submission) -> Result<Outcome, StoreError> {
     let request_id = submission.request_id.clone();
     let result = web.inner.desk.register(&open, submission).await;
     if let Ok(Outcome::Registered { status, .. }) = &result {

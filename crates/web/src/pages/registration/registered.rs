@@ -45,7 +45,6 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         email: &record.columns.email,
         sections: &sections,
         dropped: &dropped,
-        repeated: false,
     };
     Ok(visit.html(StatusCode::OK, registered_page(&shell, &face)))
 }
