@@ -22,6 +22,10 @@ use crate::tls;
 /// Most bytes of a request's head.
 const HEAD: usize = 64 * 1_024;
 
+/// Requests at once on a connection of HTTP/2. A browser needs few. More would, with bodies in many small frames, use up what
+/// h2 grants a connection for them (half its window), and it would end the connection for all of them.
+const STREAMS: u32 = 16;
+
 /// Listens at the address that the setting `name` gave.
 pub(crate) fn bind(settings: &Settings, name: &str, address: SocketAddr) -> Outcome<TcpListener> {
     let bound = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
@@ -130,7 +134,7 @@ fn from(listener: TcpListener) -> Outcome<Server<SocketAddr>> {
 fn be_patient<A>(server: &mut Server<SocketAddr, A>) {
     let builder = server.http_builder();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(FIRST_WORDS).max_buf_size(HEAD);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(16 * 1_024).max_concurrent_streams(64);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(16 * 1_024).max_concurrent_streams(STREAMS);
 }
 
 fn log_failure(ended: io::Result<()>) {
