@@ -136,13 +136,16 @@ impl Served {
 
     /// A client that trusts this server's certificate and follows no redirects.
     pub fn client(&self) -> reqwest::Client {
+        self.client_builder().build().expect("a client can be made")
+    }
+
+    /// The same, to be set up further.
+    pub fn client_builder(&self) -> reqwest::ClientBuilder {
         let certificate = std::fs::read(self.data().join("tls/cert.pem")).expect("the certificate is there");
         reqwest::Client::builder()
             .add_root_certificate(reqwest::Certificate::from_pem(&certificate).expect("it is a certificate"))
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
-            .build()
-            .expect("a client can be made")
     }
 
     fn log_path(&self) -> PathBuf {

@@ -19,7 +19,7 @@ pub(crate) fn line(text: &str) -> String {
     block(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text of several lines, made harmless as [`line`] does.
+/// Text of several lines, made harmless as [`line()`] does.
 pub(crate) fn block(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.replace("\r\n", "\n").chars() {
