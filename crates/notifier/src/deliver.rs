@@ -42,8 +42,8 @@ impl From<StoreError> for NotComposed {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error),
-            StoreError::Corrupt(_) => Self::Never("what is stored of it cannot be read"),
-            StoreError::Bug(_) | StoreError::Conflict(_) => Self::NotNow(error.to_string()),
+            // What this version cannot read a newer one may: it is tried like any other, and parked at the end.
+            StoreError::Corrupt(_) | StoreError::Bug(_) | StoreError::Conflict(_) => Self::NotNow(error.to_string()),
         }
     }
 }
@@ -59,13 +59,18 @@ impl Desk {
             }
             Err(NotComposed::NotNow(reason)) => {
                 tracing::error!(mail = told(&mail), reason, "a mail could not be composed");
-                return self.give_back(mail, lease_ends).await;
+                let fault = SendError::Temporary(reason);
+                return self.mark(&mail, Fate::Retry(fault), lease_ends).await;
             }
             Err(NotComposed::Unavailable(error)) => {
                 tracing::debug!(mail = told(&mail), %error, "left to its lease");
                 return;
             }
         };
+        // Loading was slow: somebody else may lease it before it is handed over, so it is left to them.
+        if Instant::now() + SENDING > lease_ends {
+            return;
+        }
         let sent = timeout(SENDING, self.notifier.transport.send(&message)).await;
         let slow = || Err(SendError::Relay(format!("no answer within {} s", SENDING.as_secs())));
         let fate = match sent.unwrap_or_else(|_| slow()) {
@@ -112,12 +117,12 @@ impl Desk {
         let event = match self.catalogue.event(store, record.event).await? {
             Found::Here(event) => event,
             Found::Gone => return Err(NotComposed::Never("its event is gone")),
-            Found::Unreadable => return Err(NotComposed::Never("its event file cannot be read")),
+            Found::Unreadable => return Err(NotComposed::NotNow("its event file cannot be read".to_owned())),
         };
         let form = match self.catalogue.form(store, record.event, record.form_version).await? {
             Found::Here(form) => form,
             Found::Gone => return Err(NotComposed::Never("its form version is gone")),
-            Found::Unreadable => return Err(NotComposed::Never("its form version cannot be read")),
+            Found::Unreadable => return Err(NotComposed::NotNow("its form version cannot be read".to_owned())),
         };
         let letter = Letter {
             message_id: &mail.message_id,

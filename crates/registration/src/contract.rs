@@ -50,6 +50,7 @@ macro_rules! contract_tests {
             places::a_full_event_without_waiting_list_leaves_nothing_behind,
             places::who_waits_is_counted_as_waiting,
             places::a_key_without_a_counter_is_no_limit,
+            places::a_limit_that_comes_while_the_form_is_sent_is_counted,
             files::small_files_come_back_byte_for_byte,
             files::large_files_come_back_byte_for_byte,
             files::an_adopted_upload_is_kept_no_longer,

@@ -63,24 +63,23 @@ pub fn limits(event: &Event) -> Vec<(PlaceKey, u32)> {
     limits
 }
 
-/// The counters that a registration with these answers takes from, in the order the store takes them: options in key
-/// order, then the event, so that the busiest row is locked last and shortest.
-pub fn needed(event: &Event, form: &Form, answers: &Answers) -> Vec<PlaceKey> {
+/// The counters that a registration with these answers may take from, in the order the store takes them: options in key
+/// order, then the event, so that the busiest row is locked last and shortest. Which of them are limited the store decides
+/// inside its transaction: an event may get a limit while somebody sends the form.
+pub fn needed(form: &Form, answers: &Answers) -> Vec<PlaceKey> {
     let mut keys = Vec::new();
     for field in &form.fields {
-        let chosen: Vec<&str> = match answers.get(&field.key) {
-            Some(Answer::Choice(value)) => vec![value],
-            Some(Answer::Choices(values)) => values.iter().map(String::as_str).collect(),
-            _ => continue,
-        };
-        // The version that was shown may be an old one; what is limited now is what counts.
-        let now = event.form.field(&field.key).map_or(field.options(), |field| field.options());
-        let limited = chosen
-            .into_iter()
-            .filter(|value| now.iter().any(|option| option.value == **value && option.places.is_some()));
-        keys.extend(limited.map(|value| PlaceKey::option(&field.key, value)));
+        match answers.get(&field.key) {
+            Some(Answer::Choice(value)) if !field.options().is_empty() => {
+                keys.push(PlaceKey::option(&field.key, value));
+            }
+            Some(Answer::Choices(values)) => {
+                keys.extend(values.iter().map(|value| PlaceKey::option(&field.key, value)));
+            }
+            _ => {}
+        }
     }
     keys.sort();
-    keys.extend(event.capacity.map(|_| PlaceKey::event()));
+    keys.push(PlaceKey::event());
     keys
 }

@@ -182,7 +182,7 @@ impl Desk {
             language: submission.language,
             request_id: submission.request_id.clone(),
             attachments: attachments(submission, answers),
-            places: places::needed(&open.event, &open.form, answers),
+            places: places::needed(&open.form, answers),
             when_full: open.event.when_full,
             summary: summary::deltas(&open.form, answers, Status::Confirmed, open.event.day(at)),
             at,
@@ -191,22 +191,22 @@ impl Desk {
 
     /// One to each organiser who wants one for every registration, one to the registrant.
     fn notifications(&self, open: &OpenForm, registrant: &str, language: Language) -> Vec<NewNotification> {
-        let only;
-        let organizers: &[Organizer] = match &self.sample_organizers {
-            SampleOrganizers::Only(addresses) if open.sample => {
-                let default = open.event.language_for(&[]);
-                let told = |email: &String| {
-                    let written = open.event.organizers.iter().find(|one| one.email.eq_ignore_ascii_case(email));
-                    let language = written.map_or(default, |one| one.language);
-                    Organizer { email: email.clone(), delivery: Delivery::Each, language }
-                };
-                only = addresses.iter().map(told).collect::<Vec<_>>();
-                &only
+        let mut organizers: Vec<Organizer> = Vec::new();
+        for organizer in open.event.organizers.iter().filter(|organizer| organizer.delivery == Delivery::Each) {
+            match &self.sample_organizers {
+                SampleOrganizers::Only(named) if open.sample || is_sample_address(&organizer.email) => {
+                    let default = open.event.language_for(&[]);
+                    organizers.extend(named.iter().map(|email| {
+                        let written = open.event.organizers.iter().find(|one| one.email.eq_ignore_ascii_case(email));
+                        let language = written.map_or(default, |one| one.language);
+                        Organizer { email: email.clone(), delivery: Delivery::Each, language }
+                    }));
+                }
+                _ => organizers.push(organizer.clone()),
             }
-            _ => &open.event.organizers,
-        };
+        }
         let mut notifications: Vec<NewNotification> = Vec::new();
-        for organizer in organizers.iter().filter(|organizer| organizer.delivery == Delivery::Each) {
+        for organizer in &organizers {
             if !notifications.iter().any(|other| other.recipient.eq_ignore_ascii_case(&organizer.email)) {
                 notifications.push(NewNotification {
                     recipient: organizer.email.clone(),
@@ -218,6 +218,13 @@ impl Desk {
         notifications.push(NewNotification { recipient: registrant.to_owned(), kind: Kind::Confirmation, language });
         notifications
     }
+}
+
+/// The addresses of the sample event. With real mails they stand for whom the settings name, also in a copy of the sample.
+const SAMPLE_ADDRESSES: [&str; 1] = ["devops@ubuntunet.net"];
+
+fn is_sample_address(email: &str) -> bool {
+    SAMPLE_ADDRESSES.iter().any(|sample| sample.eq_ignore_ascii_case(email))
 }
 
 /// How many references are tried: with 2^35 of them, a second try is already rare.
@@ -261,7 +268,7 @@ fn full_options(open: &OpenForm, answers: &Answers) -> Vec<Problem> {
     if open.event.when_full == WhenFull::Waiting {
         return Vec::new();
     }
-    let needed = places::needed(&open.event, &open.form, answers);
+    let needed = places::needed(&open.form, answers);
     let full = open.places.iter().filter(|count| count.left() == 0 && needed.contains(&count.key));
     full.filter_map(|count| count.key.field_and_value()).map(|(field, value)| option_full(field, value)).collect()
 }

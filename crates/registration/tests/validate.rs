@@ -129,9 +129,16 @@ fn names_of_real_people_pass_and_web_addresses_do_not() {
     ] {
         assert_eq!(text(&[("last_name", name)], "last_name"), name);
     }
-    for name in
-        ["http://evil.example", "Visit www.evil.example", "evil.com/win", "ftp://x", "[a](http://evil)", "HTTPS://X"]
-    {
+    for name in [
+        "http://evil.example",
+        "Visit www.evil.example",
+        "evil.com/win",
+        "Visit evil.com now",
+        "me.evil.ORG.",
+        "ftp://x",
+        "[a](http://evil)",
+        "HTTPS://X",
+    ] {
         assert_eq!(one("last_name", name), ProblemKind::UrlInName, "{name}");
     }
     assert_eq!(one("last_name", &"x".repeat(10_000)), ProblemKind::TooLong(200));

@@ -28,17 +28,21 @@ impl Outbox for PostgresStore {
             );
             let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
             rows.into_iter()
-                .map(|row| {
-                    Ok(PendingNotification {
-                        id: row.id,
-                        event: EventId(row.event_id),
-                        registration: RegistrationId(row.registration_id),
-                        recipient: row.recipient,
-                        kind: kind(&row.kind)?,
-                        language: language(&row.language)?,
-                        created_at: time(row.created_at)?,
-                    })
+                .filter_map(|row| {
+                    let read = || {
+                        Ok(PendingNotification {
+                            id: row.id,
+                            event: EventId(row.event_id),
+                            registration: RegistrationId(row.registration_id),
+                            recipient: row.recipient,
+                            kind: kind(&row.kind)?,
+                            language: language(&row.language)?,
+                            created_at: time(row.created_at)?,
+                        })
+                    };
+                    readable(read())
                 })
+                .map(Ok)
                 .collect()
         })
         .await
@@ -91,19 +95,23 @@ impl Outbox for PostgresStore {
             let mut rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
             rows.sort_by_key(|row| (row.next_attempt_at, row.id));
             rows.into_iter()
-                .map(|row| {
-                    Ok(LeasedMail {
-                        id: MailId(row.id),
-                        event: EventId(row.event_id),
-                        recipient: row.recipient,
-                        kind: kind(&row.kind)?,
-                        language: language(&row.language)?,
-                        message_id: row.message_id,
-                        attempts: row.attempts as u32,
-                        created_at: time(row.created_at)?,
-                        registrations: row.registrations.into_iter().map(RegistrationId).collect(),
-                    })
+                .filter_map(|row| {
+                    let read = || {
+                        Ok(LeasedMail {
+                            id: MailId(row.id),
+                            event: EventId(row.event_id),
+                            recipient: row.recipient,
+                            kind: kind(&row.kind)?,
+                            language: language(&row.language)?,
+                            message_id: row.message_id,
+                            attempts: row.attempts as u32,
+                            created_at: time(row.created_at)?,
+                            registrations: row.registrations.into_iter().map(RegistrationId).collect(),
+                        })
+                    };
+                    readable(read())
                 })
+                .map(Ok)
                 .collect()
         })
         .await
@@ -280,4 +288,9 @@ fn mail_row(row: &PgRow) -> StoreResult<MailRow> {
         created_at: time(row.try_get("created_at").map_err(store_error)?)?,
         sent_at: at("sent_at")?,
     })
+}
+
+/// Leaves out a row that this version cannot read, as a newer one may have written it, so that it stops no other.
+fn readable<T>(row: StoreResult<T>) -> Option<T> {
+    row.inspect_err(|error| tracing::warn!(%error, "a row of the outbox is left to a newer version")).ok()
 }

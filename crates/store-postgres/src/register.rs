@@ -262,30 +262,29 @@ enum Taken {
 /// Takes one place of each counter, in the order that all registrations keep. What was taken before an exhausted one goes
 /// back with the transaction.
 async fn take_places(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Taken> {
+    // Asked in a statement of its own: the insert before it waited for an import, so that this one sees its counters.
+    let keys: Vec<&str> = new.places.iter().map(|key| key.0.as_str()).collect();
+    let limited = sqlx::query_scalar!(
+        "select key from place_count where event_id = $1 and key = any ($2::text[])",
+        new.event.0,
+        &keys as &[&str]
+    );
+    let limited = limited.fetch_all(&mut *tx).await.map_err(store_error)?;
     for key in &new.places {
+        if !limited.contains(&key.0) {
+            continue;
+        }
         let taken = sqlx::query!(
             "update place_count set taken = taken + 1 where event_id = $1 and key = $2 and taken < places_limit",
             new.event.0,
             key.0
         );
-        let taken = match taken.execute(&mut *tx).await {
-            Ok(done) => done.rows_affected() > 0,
+        match taken.execute(&mut *tx).await {
+            Ok(done) if done.rows_affected() > 0 => {}
+            Ok(_) => return Ok(Taken::Exhausted(key.clone())),
             Err(error) if is_collision(&error) => return Ok(Taken::Collision),
             Err(error) => return Err(store_error(error)),
-        };
-        if !taken && is_limited(tx, new, key).await? {
-            return Ok(Taken::Exhausted(key.clone()));
         }
     }
     Ok(Taken::All)
-}
-
-/// Whether there is a counter: places without one are without limit.
-async fn is_limited(tx: &mut PgConnection, new: &NewRegistration, key: &PlaceKey) -> StoreResult<bool> {
-    let limited = sqlx::query_scalar!(
-        r#"select exists (select 1 from place_count where event_id = $1 and key = $2) as "limited!""#,
-        new.event.0,
-        key.0
-    );
-    limited.fetch_one(tx).await.map_err(store_error)
 }

@@ -24,17 +24,21 @@ impl Outbox for SqliteStore {
         );
         let rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
         rows.into_iter()
-            .map(|row| {
-                Ok(PendingNotification {
-                    id: row.id,
-                    event: EventId(row.event_id),
-                    registration: RegistrationId(row.registration_id),
-                    recipient: row.recipient,
-                    kind: kind(&row.kind)?,
-                    language: language(&row.language)?,
-                    created_at: time(row.created_at)?,
-                })
+            .filter_map(|row| {
+                let read = || {
+                    Ok(PendingNotification {
+                        id: row.id,
+                        event: EventId(row.event_id),
+                        registration: RegistrationId(row.registration_id),
+                        recipient: row.recipient,
+                        kind: kind(&row.kind)?,
+                        language: language(&row.language)?,
+                        created_at: time(row.created_at)?,
+                    })
+                };
+                readable(read())
             })
+            .map(Ok)
             .collect()
     }
 
@@ -88,12 +92,14 @@ impl Outbox for SqliteStore {
         rows.sort_by_key(|row| (row.next_attempt_at, row.id));
         let mut leased = Vec::with_capacity(rows.len());
         for row in rows {
+            let words = kind(&row.kind).and_then(|kind| Ok((kind, language(&row.language)?)));
+            let Some((kind, language)) = readable(words) else { continue };
             leased.push(LeasedMail {
                 id: MailId(row.id),
                 event: EventId(row.event_id),
                 recipient: row.recipient,
-                kind: kind(&row.kind)?,
-                language: language(&row.language)?,
+                kind,
+                language,
                 message_id: row.message_id,
                 attempts: row.attempts as u32,
                 created_at: time(row.created_at)?,
@@ -297,4 +303,9 @@ fn mail_row(row: &sqlx::sqlite::SqliteRow) -> StoreResult<MailRow> {
         created_at: time(row.try_get("created_at").map_err(store_error)?)?,
         sent_at: at("sent_at")?,
     })
+}
+
+/// Leaves out a row that this version cannot read, as a newer one may have written it, so that it stops no other.
+fn readable<T>(row: StoreResult<T>) -> Option<T> {
+    row.inspect_err(|error| tracing::warn!(%error, "a row of the outbox is left to a newer version")).ok()
 }

@@ -209,11 +209,16 @@ async fn count(tx: &mut SqliteConnection, new: &NewRegistration, deltas: &[Summa
 
 /// Takes one place of each counter, or none at all and tells which was exhausted.
 async fn take_places(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<Option<PlaceKey>> {
-    if new.places.is_empty() {
+    let limited = sqlx::query_scalar!("select key from place_count where event_id = ?", new.event.0);
+    let limited = limited.fetch_all(&mut *tx).await.map_err(store_error)?;
+    if limited.is_empty() {
         return Ok(None);
     }
     let mut savepoint = tx.begin().await.map_err(store_error)?;
     for key in &new.places {
+        if !limited.contains(&key.0) {
+            continue;
+        }
         let taken = sqlx::query!(
             "update place_count set taken = taken + 1 where event_id = ? and key = ? and taken < places_limit",
             new.event.0,
@@ -222,23 +227,13 @@ async fn take_places(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreR
         .execute(&mut *savepoint)
         .await
         .map_err(store_error)?;
-        if taken.rows_affected() == 0 && is_limited(&mut savepoint, new, key).await? {
+        if taken.rows_affected() == 0 {
             savepoint.rollback().await.map_err(store_error)?;
             return Ok(Some(key.clone()));
         }
     }
     savepoint.commit().await.map_err(store_error)?;
     Ok(None)
-}
-
-/// Whether there is a counter: places without one are without limit.
-async fn is_limited(tx: &mut SqliteConnection, new: &NewRegistration, key: &PlaceKey) -> StoreResult<bool> {
-    let limited = sqlx::query_scalar!(
-        r#"select exists (select 1 from place_count where event_id = ? and key = ?) as "limited!: bool""#,
-        new.event.0,
-        key.0
-    );
-    limited.fetch_one(tx).await.map_err(store_error)
 }
 
 /// Puts the registration on the waiting list, in its row, its history and the summary.

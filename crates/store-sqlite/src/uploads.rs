@@ -13,7 +13,7 @@ use crate::convert::FileColumns;
 use crate::error::store_error;
 
 /// Uploads thrown away in one transaction: other writers wait while megabytes are overwritten.
-const REAPED_AT_ONCE: i64 = 20;
+const REAPED_AT_ONCE: i64 = 1;
 
 /// What an upload is told that was discarded, reaped or adopted meanwhile.
 const GONE: StoreError = StoreError::Conflict("the upload is not under way");

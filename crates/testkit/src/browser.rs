@@ -38,8 +38,11 @@ pub struct Browser {
 impl Browser {
     /// Starts chromedriver on a free port and a browser that takes self-signed certificates.
     pub async fn start(look: Look) -> Self {
+        let profile = tempfile::tempdir().expect("a temporary folder can be made");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            // Chromium leaves folders of its own behind: they go with ours.
+            .env("TMPDIR", profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -53,7 +56,6 @@ impl Browser {
                 break rest.trim_end_matches('.').to_owned();
             }
         };
-        let profile = tempfile::tempdir().expect("a temporary folder can be made");
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
@@ -61,7 +63,7 @@ impl Browser {
             "--disable-gpu".to_owned(),
             "--hide-scrollbars".to_owned(),
             "--force-prefers-reduced-motion".to_owned(),
-            format!("--user-data-dir={}", profile.path().display()),
+            format!("--user-data-dir={}", profile.path().join("profile").display()),
             format!("--window-size={},900", look.width),
             format!("--lang={}", look.language),
         ];

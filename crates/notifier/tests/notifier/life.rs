@@ -72,7 +72,7 @@ async fn what_was_begun_is_finished_at_the_end_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_event_cannot_be_read_is_parked_with_a_reason() {
+async fn a_mail_whose_event_this_version_cannot_read_waits_with_a_reason() {
     let house = House::open().await;
     house.register("t.banda@example.org").await;
     let broken = EventImport {
@@ -85,11 +85,10 @@ async fn a_mail_whose_event_cannot_be_read_is_parked_with_a_reason() {
     };
     assert_eq!(house.store.import(&broken).await.unwrap().id, house.event);
     let notifier = house.notifier(Arc::new(FolderTransport::new(house.data.path().join("mail"))));
-    let parked = wait_for("the mail is parked", async || {
-        house.mail_to(DESK).await.filter(|mail| mail.state == MailState::Parked)
-    })
-    .await;
-    assert_eq!(parked.last_error.as_deref(), Some("its event file cannot be read"));
+    let put_back =
+        wait_for("it is put back", async || house.mail_to(DESK).await.filter(|mail| mail.attempts > 0)).await;
+    assert_eq!(put_back.state, MailState::Pending);
+    assert_eq!(put_back.last_error.as_deref(), Some("its event file cannot be read"));
     assert_eq!(notifier.relay_fault(), None);
     notifier.stop().await;
 }

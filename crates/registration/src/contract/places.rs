@@ -131,3 +131,16 @@ pub async fn a_key_without_a_counter_is_no_limit(store: &dyn Store) {
     assert_eq!(taken(store, event, "tour=lake").await, Some(0));
     assert_eq!(taken(store, event, "event").await, None);
 }
+
+pub async fn a_limit_that_comes_while_the_form_is_sent_is_counted(store: &dyn Store) {
+    let event = camp(store, &[]).await;
+    // Many at once, written while the event still had no limit; the import comes among them.
+    let takers: Vec<NewRegistration> =
+        (0..20).map(|_| taker(event, &["tour=lake", "event"], WhenFull::Waiting)).collect();
+    let registering = join_all(takers.iter().map(|taker| store.register(taker)));
+    let importing = camp(store, &[("event", 100)]);
+    let (registered, _) = futures_util::future::join(registering, importing).await;
+    let registered: Vec<_> = registered.into_iter().map(|registered| registered.expect("registers")).collect();
+    assert_eq!(how_many(&registered, &Registered::New(Status::Confirmed)), 20);
+    assert_eq!(taken(store, event, "event").await, Some(20), "everybody who has a place is counted");
+}

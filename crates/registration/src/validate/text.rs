@@ -45,10 +45,23 @@ pub(super) fn printable(text: &str, max: usize) -> String {
     text.chars().filter(|c| !c.is_control() && !is_misleading(*c)).take(max).collect()
 }
 
+/// Domains that unwanted links are most often in, and that no name ends with after a dot.
+const COMMON_DOMAINS: [&str; 14] =
+    ["com", "org", "net", "info", "biz", "online", "site", "shop", "xyz", "top", "click", "link", "io", "ru"];
+
 /// Whether a name holds a web address: the registrant's mail greets nobody by a link. Initials with dots are none.
 pub(super) fn has_url(name: &str) -> bool {
     let name = name.to_lowercase();
     if name.contains("://") || name.contains("www.") || name.contains("](") {
+        return true;
+    }
+    // "evil.com": mail programs make a link of it. Initials ("J.R.") and degrees ("Ph.D") are none of these.
+    let mut words = name.split(|c: char| !(c.is_alphanumeric() || c == '.' || c == '-'));
+    let is_host = |word: &str| {
+        let parts = word.trim_matches('.').rsplit_once('.');
+        parts.is_some_and(|(host, top)| host.chars().count() >= 2 && COMMON_DOMAINS.contains(&top))
+    };
+    if words.any(is_host) {
         return true;
     }
     // "evil.com/x": letters, a dot, at least two letters, a slash.

@@ -10,6 +10,7 @@ use futures_util::stream;
 use presentation::urls;
 use registration::ids::{FileId, RegistrationId};
 use registration::ports::{Store, StoreError, StoreResult};
+use registration::register::SampleOrganizers;
 use registration::stored::FileRow;
 use registration::token::{OrganizerToken, TokenError};
 use uuid::Uuid;
@@ -44,10 +45,21 @@ fn read(visit: &Visit, text: &str) -> Result<(OrganizerToken, Arc<Entry>), PageE
     let token = visit.web.inner.signer.read_organizer(text, visit.now())?;
     let catalogue = &visit.web.inner.catalogue;
     match catalogue.by_id(token.event) {
-        Some(entry) => Ok((token, entry)),
+        Some(entry) if is_organizer(visit, &entry, &token.organizer) => Ok((token, entry)),
+        Some(_) => Err(TokenError::Invalid.into()),
         None if catalogue.is_loaded() => Err(TokenError::Invalid.into()),
         None => Err(PageError::unavailable()),
     }
+}
+
+/// Whether somebody still is an organiser of the event: who is taken off its file reads nothing any more.
+fn is_organizer(visit: &Visit, entry: &Entry, email: &str) -> bool {
+    let named = match &visit.web.inner.desk.sample_organizers {
+        SampleOrganizers::Only(named) => named.as_slice(),
+        SampleOrganizers::AsWritten => &[],
+    };
+    let written = entry.event.organizers.iter().map(|organizer| &organizer.email);
+    written.chain(named).any(|known| known.eq_ignore_ascii_case(email))
 }
 
 async fn page(visit: &Visit, text: &str) -> Result<Response<Body>, PageError> {

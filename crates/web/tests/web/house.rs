@@ -182,7 +182,7 @@ impl House {
     pub(crate) async fn organizer_link(&self, registration: Option<RegistrationId>) -> String {
         let expires = self.now() + SignedDuration::from_hours(24 * 30);
         let event = self.event().await;
-        let organizer = "o@example.org".to_owned();
+        let organizer = "devops@ubuntunet.net".to_owned();
         format!("/organizer/{}", self.signer.organizer(&OrganizerToken { event, registration, organizer, expires }))
     }
 

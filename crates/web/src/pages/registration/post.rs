@@ -81,6 +81,8 @@ impl Submitted<'_> {
         }
         match self.received.pass {
             Pass::Good(_) => {}
+            // What was registered is shown for ever.
+            Pass::Expired(_) if self.is_registered().await? => {}
             Pass::Expired(token) => return Ok(self.expired(token.submission).await),
             Pass::Bad => return Ok(self.expired(self.visit.web.fresh_submission()).await),
         }
@@ -150,7 +152,7 @@ impl Submitted<'_> {
 
     /// Whether this form was already registered: that result is shown for ever, closed or not.
     async fn is_registered(&self) -> Result<bool, PageError> {
-        let Pass::Good(token) = self.received.pass else { return Ok(false) };
+        let (Pass::Good(token) | Pass::Expired(token)) = self.received.pass else { return Ok(false) };
         Ok(self.visit.web.inner.desk.store.by_submission(token.submission).await?.is_some())
     }
 
