@@ -8,7 +8,7 @@ use registration::form::{Choice, Condition, Field, FieldKind, Form, Required};
 use registration::language::Language;
 use registration::places::PlaceKey;
 
-use super::form::{FormState, remove_name};
+use super::form::{FormState, KEPT_SUFFIX, remove_name};
 
 /// A heading with the fields that follow it.
 pub(super) struct SectionView<'a> {
@@ -71,6 +71,7 @@ pub(super) struct KeptView<'a> {
     pub(super) name: &'a str,
     pub(super) size: String,
     pub(super) remove: String,
+    pub(super) shown: String,
 }
 
 /// What a view is made of.
@@ -226,6 +227,7 @@ impl<'a> Source<'a> {
                 name: &file.name,
                 size: size(file.size, self.words),
                 remove: remove_name(key),
+                shown: format!("{key}{KEPT_SUFFIX}"),
             }),
         }
     }

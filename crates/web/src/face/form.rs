@@ -63,6 +63,10 @@ pub struct FormState<'a> {
     pub banner: Option<Banner>,
 }
 
+/// What the name of the hidden input ends with that says "this form showed a kept file", after the key of its field. It
+/// is the form's own, too: a kept file that is gone by then must be told, not left out in silence.
+pub const KEPT_SUFFIX: &str = "__kept";
+
 /// Name of the box that removes the kept file of a field.
 pub fn remove_name(key: &str) -> String {
     format!("{key}{REMOVE_SUFFIX}")

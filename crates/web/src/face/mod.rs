@@ -20,7 +20,8 @@ mod well_formed;
 pub use assets::{Assets, CSS, ICON, JS};
 pub use event::{EventFace, HomeEvent, event_page, home_page};
 pub use form::{
-    Banner, FormState, REMOVE_SUFFIX, Visitor, exhausted, form_page, form_pieces, remove_name, visitor_part,
+    Banner, FormState, KEPT_SUFFIX, REMOVE_SUFFIX, Visitor, exhausted, form_page, form_pieces, remove_name,
+    visitor_part,
 };
 pub use organizer::{
     ListEntry, OrganizerList, OrganizerRegistration, organizer_list_page, organizer_registration_page,

@@ -13,7 +13,7 @@ use registration::validate::{Typed, TypedFile};
 use super::file::{Taken, Taker};
 use super::parser::{Broken, Parser, Part};
 use crate::events::Entry;
-use crate::face::REMOVE_SUFFIX;
+use crate::face::{KEPT_SUFFIX, REMOVE_SUFFIX};
 use crate::visit::Visit;
 
 /// Most bytes of a text that are kept; of a longer one its beginning.
@@ -55,6 +55,8 @@ pub(crate) struct Received {
     pub(crate) small: Vec<(FileId, Vec<u8>)>,
     /// Fields whose kept file is to go.
     pub(crate) removed: Vec<String>,
+    /// Fields that were shown with a kept file.
+    pub(crate) shown: Vec<String>,
     /// Inputs whose text is longer than what is kept of it.
     pub(crate) cut: Vec<String>,
     /// When the submission id was already used: the id that large files are stored under instead.
@@ -258,6 +260,7 @@ impl Received {
             typed: Typed::default(),
             small: Vec::new(),
             removed: Vec::new(),
+            shown: Vec::new(),
             cut: Vec::new(),
             spare: None,
             trouble: None,
@@ -277,20 +280,26 @@ impl Received {
         Ok(*self.spare.insert(visit.web.fresh_submission()))
     }
 
-    /// Boxes "remove this file" are no answers.
+    /// What the form says about its kept files is no answer: boxes "remove this file", and which files were shown.
     fn take_removals(&mut self) {
+        self.removed = self.take_own(REMOVE_SUFFIX);
+        self.shown = self.take_own(KEPT_SUFFIX);
+    }
+
+    /// Takes the inputs out whose names end so after the key of a file field; gives the keys of those that say something.
+    fn take_own(&mut self, suffix: &str) -> Vec<String> {
         let form = self.form.clone();
         let is_file = |key: &str| form.field(key).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }));
-        let mut removed = Vec::new();
-        self.typed.fields.retain(|(name, value)| match name.strip_suffix(REMOVE_SUFFIX).filter(|key| is_file(key)) {
+        let mut keys = Vec::new();
+        self.typed.fields.retain(|(name, value)| match name.strip_suffix(suffix).filter(|key| is_file(key)) {
             Some(key) => {
                 if !value.is_empty() {
-                    removed.push(key.to_owned());
+                    keys.push(key.to_owned());
                 }
                 false
             }
             None => true,
         });
-        self.removed = removed;
+        keys
     }
 }

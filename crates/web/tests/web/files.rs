@@ -1,6 +1,7 @@
 //! Attachments: judged by content, kept while a form is corrected, read back by a signed link only.
 
 use axum::http::StatusCode;
+use jiff::SignedDuration;
 use registration::attachment::Media;
 use registration::ports::{Registrations, Uploads};
 
@@ -133,6 +134,26 @@ async fn files_are_kept_while_the_form_is_corrected() {
         house.register(&Sent::sample(&back.opened()).file("attachment", "", b"")).await;
         assert!(download(&house).await[0].body == content);
     }
+}
+
+#[tokio::test]
+async fn a_kept_file_that_is_gone_is_told_and_not_left_out_in_silence() {
+    let house = House::new().await;
+    let sent = with_file(&house.open().await, "cv.pdf", &pdf(1000)).with("email", "nobody");
+    let back = house.send(&sent).await;
+    assert!(back.text().contains("name=\"attachment__kept\""));
+    // A day later it is thrown away; the form is still open.
+    house.store.reap(house.now() + SignedDuration::from_hours(1)).await.unwrap();
+    let again = || Sent::sample(&back.opened()).and("attachment__kept", "yes");
+    let told = house.send(&again().file("attachment", "", b"")).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(told.text().contains("href=\"#attachment\""), "{}", told.text());
+    assert!(house.registrations().await.is_empty());
+    // Chosen again, or given up, it is taken.
+    house.register(&again().file("attachment", "cv.pdf", &pdf(1000))).await;
+    assert_eq!(house.registrations().await.len(), 1);
+    // The same again is the same registration, though nothing is kept for it any more.
+    assert_eq!(house.send(&again().file("attachment", "cv.pdf", &pdf(1000))).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

@@ -104,6 +104,11 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&self.problems_of_cut(), opened).await);
         }
+        let lost = self.problems_of_lost();
+        if !lost.is_empty() && !self.is_registered().await? {
+            self.count(RegistrationOutcome::Invalid);
+            return Ok(self.invalid(&lost, opened).await);
+        }
         match self.register_with_uploads().await? {
             Ok(outcome) => self.answer(outcome, opened).await,
             Err(error) => self.trouble(error, opened).await,
@@ -276,6 +281,24 @@ impl Submitted<'_> {
         let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), &[]).await;
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         Ok(response)
+    }
+
+    /// Problems of a form that showed a kept file which is gone (abandoned uploads are thrown away after a day): it must
+    /// be chosen again, or nobody would learn that it is missing. Empty if none is gone.
+    fn problems_of_lost(&self) -> Vec<Problem> {
+        let Received { form, typed, shown, removed, .. } = &self.received;
+        let sent = |key: &str| typed.files.iter().any(|file| file.field == key);
+        let lost: Vec<&String> = shown.iter().filter(|key| !removed.contains(key) && !sent(key)).collect();
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let mut problems = validate(form, typed).err().unwrap_or_default();
+        for key in lost {
+            if !problems.iter().any(|problem| problem.field == *key) {
+                problems.push(Problem { field: key.clone(), kind: ProblemKind::FileMissing });
+            }
+        }
+        problems
     }
 
     /// Problems of a form with a text so long that its end was not kept: that text is too long, whatever the form says.
