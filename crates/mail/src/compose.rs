@@ -110,11 +110,11 @@ impl Letter<'_> {
         let (slug, host) = (&self.event.slug, host(self.urls));
         let (list, references) = match kind {
             // One thread per event and day; the first message of it need not exist (RFC 5256 makes a root for it).
-            Kind::Registered => {
+            Kind::Registered | Kind::Cancelled | Kind::Erased | Kind::Attached | Kind::Digest => {
                 let day = self.event.day(self.record.created_at);
                 ("registrations", Some(format!("<thread-{slug}-{day}@{host}>")))
             }
-            Kind::Confirmation => ("confirmations", None),
+            Kind::Confirmation | Kind::Duplicate => ("confirmations", None),
         };
         Message {
             message_id: self.message_id.to_owned(),

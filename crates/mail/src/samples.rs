@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use presentation::urls::Urls;
 use registration::attachment::Media;
-use registration::event::{Delivery, Event, Organizer, Privacy, Venue, WhenFull};
+use registration::event::{Delivery, Event, Organizer, Privacy, Retention, Venue, WhenFull};
 use registration::form::{Choice, Field, FieldKind, Form, Required};
 use registration::ids::{EventId, FileId, MailId, RegistrationId};
 use registration::language::{Language, Text};
@@ -176,6 +176,8 @@ fn event() -> Event {
         }],
         languages: Language::ALL.to_vec(),
         show_views: false,
+        one_per_address: false,
+        retention: Retention::default(),
         privacy: Privacy {
             what: "Your answers.".into(),
             how_long: "A year.".into(),
@@ -251,6 +253,8 @@ fn record() -> Record {
         form_version: 1,
         reference: Reference::from_bits(0x0003_9a7c_51d2),
         status: Status::Confirmed,
+        duplicate_of: None,
+        shown_status: Status::Confirmed,
         answers: json!({
             "first_name": "Zoë",
             "last_name": "Banda",
@@ -282,6 +286,8 @@ fn record() -> Record {
         language: Language::Fr,
         request_id: "019a4e0c-request".to_owned(),
         created_at: now() - SignedDuration::from_secs(2),
+        updated_at: now() - SignedDuration::from_secs(2),
+        erased_at: None,
     }
 }
 

@@ -112,8 +112,8 @@ impl Desk {
     async fn compose(&self, mail: &LeasedMail) -> Result<Message, NotComposed> {
         let Notifier { store, clock, signer, urls, from, .. } = &self.notifier;
         let store = store.as_ref();
-        let id = mail.registrations.first().ok_or(NotComposed::Never("it carries no registration"))?;
-        let record = store.get(*id).await?.ok_or(NotComposed::Never("its registration is gone"))?;
+        let entry = mail.entries.first().ok_or(NotComposed::Never("it carries no registration"))?;
+        let record = store.get(entry.registration).await?.ok_or(NotComposed::Never("its registration is gone"))?;
         let event = match self.catalogue.event(store, record.event).await? {
             Found::Here(event) => event,
             Found::Gone => return Err(NotComposed::Never("its event is gone")),
@@ -136,8 +136,8 @@ impl Desk {
             now: clock.now(),
         };
         Ok(match mail.kind {
-            Kind::Confirmation => confirmation(&ConfirmationMail { letter }),
-            Kind::Registered => {
+            Kind::Confirmation | Kind::Duplicate => confirmation(&ConfirmationMail { letter }),
+            Kind::Registered | Kind::Cancelled | Kind::Erased | Kind::Attached | Kind::Digest => {
                 let summary = store.summary(record.event).await?;
                 let rows = store.latest(record.event, rows_wanted(&summary)).await?;
                 let files = store.files(record.id).await?;

@@ -209,15 +209,15 @@ impl Round {
 impl Desk {
     /// Makes mails of a batch of notifications. Whether there may be more.
     async fn plan(&self) -> StoreResult<bool> {
-        let Notifier { store, urls, .. } = &self.notifier;
-        let waiting = store.unassigned(BATCH).await?;
+        let Notifier { store, urls, clock, .. } = &self.notifier;
+        let waiting = store.unassigned(clock.now(), BATCH).await?;
         if waiting.is_empty() {
             return Ok(false);
         }
         let mails = plan::plan(&waiting, urls, || self.fresh_id());
         let made = store.make(&mails).await?;
         // None made: another notifier is at the same ones, and will make the rest.
-        Ok(made > 0 && waiting.len() == BATCH as usize)
+        Ok(made.mails > 0 && waiting.len() == BATCH as usize)
     }
 
     fn fresh_id(&self) -> registration::ids::MailId {

@@ -22,6 +22,7 @@ pub(crate) fn plan(
                 kind: notification.kind,
                 language: notification.language,
                 message_id: message_id(id, urls),
+                window: notification.window,
                 notifications: vec![notification.id],
             }
         })
@@ -47,6 +48,8 @@ mod tests {
             recipient: recipient.to_owned(),
             kind,
             language: Language::Fr,
+            window: None,
+            answers_bytes: 0,
             created_at: Timestamp::UNIX_EPOCH,
         };
         let waiting = [

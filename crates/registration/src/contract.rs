@@ -6,7 +6,9 @@
 #![expect(missing_docs, reason = "the names of the cases are sentences")]
 #![expect(clippy::missing_panics_doc, reason = "that is how a case fails")]
 
+pub mod changing;
 pub mod counting;
+pub mod digests;
 pub mod events;
 pub mod files;
 pub mod hostile;
@@ -76,6 +78,22 @@ macro_rules! contract_tests {
             outbox::any_mail_can_be_sent_again_under_its_message_id,
             outbox::mails_are_listed_newest_first_by_event_and_state,
             outbox::depth_tells_what_is_waiting,
+            changing::a_cancelled_registration_gives_its_places_back_and_is_counted_as_cancelled,
+            changing::twenty_cancellations_at_once_are_one,
+            changing::an_erased_registration_leaves_its_counts_and_nothing_else,
+            changing::a_sent_mail_forgets_its_registrant,
+            changing::a_file_that_comes_later_replaces_the_earlier_one,
+            changing::a_late_file_that_is_gone_changes_nothing,
+            changing::registrations_are_found_and_streamed_in_every_status,
+            changing::attachments_of_an_event_are_dropped_a_few_at_a_time,
+            changing::the_same_address_or_name_and_organisation_is_the_same_person,
+            changing::an_address_that_registers_twice_is_kept_aside_where_one_is_allowed,
+            changing::of_twenty_with_one_address_at_once_one_stands,
+            digests::a_digests_notifications_wait_for_the_end_of_their_window,
+            digests::mails_of_one_window_are_its_parts,
+            digests::an_address_gets_so_many_mails_a_day_and_no_more,
+            digests::a_fault_of_the_relay_does_not_count_and_does_not_delay,
+            digests::a_lease_can_be_prolonged_until_the_mail_is_sent,
             counting::the_summary_is_the_same_before_and_after_folding,
             counting::the_summary_equals_a_recount_after_concurrent_folding,
             counting::summaries_of_events_do_not_mix,

@@ -1,8 +1,8 @@
 //! An event as the desk knows it: parsed from its event file, its relative dates resolved.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::form::{Choice, Form};
@@ -46,6 +46,10 @@ pub struct Event {
     pub languages: Vec<Language>,
     /// Whether the event page shows "viewed N times".
     pub show_views: bool,
+    /// Whether an address may register only once; a second time is told to the address only.
+    pub one_per_address: bool,
+    /// How long personal data are kept.
+    pub retention: Retention,
     /// What a registrant is told at the form about their data.
     pub privacy: Privacy,
     /// The form that registrants fill in.
@@ -91,8 +95,27 @@ pub struct Organizer {
 pub enum Delivery {
     /// One for every new registration.
     Each,
+    /// One for each stretch of so many minutes in which something happened, counted from midnight in the event's zone.
+    Every {
+        /// From 5 to 720.
+        minutes: u32,
+    },
+    /// One a day at this time in the event's zone, if something happened.
+    Daily {
+        /// Wall-clock time.
+        at: Time,
+    },
     /// None.
     Off,
+}
+
+/// How long personal data are kept after the event's last day; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Days until attached files are deleted.
+    pub attachments_days: Option<u32>,
+    /// Days until everything about the registrants is erased. The counts stay.
+    pub answers_days: Option<u32>,
 }
 
 /// What is told to registrants about their data, by the organisers' own words.
@@ -164,6 +187,22 @@ impl Event {
             .copied()
             .find(|language| self.languages.contains(language))
             .unwrap_or_else(|| self.languages.first().copied().unwrap_or(Language::En))
+    }
+
+    /// When attached files are deleted; `None` is never.
+    pub fn attachments_end(&self) -> Option<Timestamp> {
+        self.retention.attachments_days.map(|days| self.days_after(days))
+    }
+
+    /// When everything about the registrants is erased; `None` is never.
+    pub fn answers_end(&self) -> Option<Timestamp> {
+        self.retention.answers_days.map(|days| self.days_after(days))
+    }
+
+    /// The end of the day that comes `days` after the last one.
+    fn days_after(&self, days: u32) -> Timestamp {
+        let day = self.ends.saturating_add(Span::new().days(i64::from(days) + 1));
+        self.instant(day.to_datetime(Time::midnight()))
     }
 
     fn instant(&self, at: DateTime) -> Timestamp {

@@ -4,14 +4,19 @@
 //! [`ports`]. The way of a registration begins in [`register`].
 
 pub mod answers;
+pub mod attach;
 pub mod attachment;
+pub mod cancel;
 pub mod country;
+pub mod digest;
+pub mod erase;
 pub mod event;
 pub mod event_file;
 pub mod form;
 pub mod ids;
 pub mod language;
 pub mod notification;
+mod organizers;
 pub mod phone;
 pub mod places;
 pub mod ports;

@@ -8,28 +8,71 @@ use jiff::Timestamp;
 use crate::ids::{EventId, MailId, RegistrationId};
 use crate::language::Language;
 
-/// What a notification tells.
+/// What a notification or a mail tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// To an organiser: a new registration.
     Registered,
+    /// To an organiser: a registration was cancelled.
+    Cancelled,
+    /// To an organiser: a registration's answers and files were erased.
+    Erased,
+    /// To an organiser: a file was added or replaced after registering.
+    Attached,
+    /// To an organiser: a mail of several notifications, or of a digest's window. No notification is of this kind.
+    Digest,
     /// To the registrant: confirmation, or the place on the waiting list.
     Confirmation,
+    /// To the registrant: the address is registered already, where an event takes each only once.
+    Duplicate,
 }
 
 impl Kind {
+    const ALL: [Self; 7] = [
+        Self::Registered,
+        Self::Cancelled,
+        Self::Erased,
+        Self::Attached,
+        Self::Digest,
+        Self::Confirmation,
+        Self::Duplicate,
+    ];
+
     /// The stored word, also in the header `X-Karibu-Kind`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Registered => "registered",
+            Self::Cancelled => "cancelled",
+            Self::Erased => "erased",
+            Self::Attached => "attached",
+            Self::Digest => "digest",
             Self::Confirmation => "confirmation",
+            Self::Duplicate => "duplicate",
         }
     }
 
     /// Reads the stored word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Registered, Self::Confirmation].into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
+
+    /// Whether it goes to the address that somebody typed into a public form, not to an organiser.
+    pub const fn is_to_registrant(self) -> bool {
+        matches!(self, Self::Confirmation | Self::Duplicate)
+    }
+}
+
+/// Most mails that one registrant's address gets in a day because of public forms, so that nobody can be flooded by others.
+/// A notification above it is withheld: kept, and in no mail.
+pub const MAILS_A_DAY: u32 = 3;
+
+/// The time that a digest tells of, from its first instant to the one after its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// Its first instant.
+    pub starts: Timestamp,
+    /// The instant after its last: the digest is due.
+    pub ends: Timestamp,
 }
 
 /// A notification to be written with a registration.
@@ -41,6 +84,8 @@ pub struct NewNotification {
     pub kind: Kind,
     /// Language to write in.
     pub language: Language,
+    /// The digest it belongs to; `None` is told at once.
+    pub window: Option<Window>,
 }
 
 /// A notification that no mail carries yet.
@@ -58,6 +103,10 @@ pub struct PendingNotification {
     pub kind: Kind,
     /// Language to write in.
     pub language: Language,
+    /// The digest it belongs to.
+    pub window: Option<Window>,
+    /// Bytes of the registration's answers as JSON: what the mail's size is estimated by. 0 for mails to registrants.
+    pub answers_bytes: u64,
     /// When it was written, by the database's clock.
     pub created_at: Timestamp,
 }
@@ -77,8 +126,20 @@ pub struct NewMail {
     pub language: Language,
     /// `<…@…>`, fixed from now on, so that a repeat is recognisable.
     pub message_id: String,
+    /// The digest's window. A mail of the same event, recipient and window that is there already makes this one its next
+    /// part.
+    pub window: Option<Window>,
     /// The notifications it carries, frozen; 1 to 50.
     pub notifications: Vec<i64>,
+}
+
+/// What making mails came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Mails that were made.
+    pub mails: usize,
+    /// Notifications that were withheld because their address got enough for a day.
+    pub withheld: usize,
 }
 
 /// Where a mail is.
@@ -123,12 +184,27 @@ pub struct LeasedMail {
     pub language: Language,
     /// `<…@…>`.
     pub message_id: String,
-    /// Attempts made before this one.
+    /// Attempts made before this one that say something about this mail: those while the relay was at fault do not count.
     pub attempts: u32,
     /// When the mail was made.
     pub created_at: Timestamp,
-    /// The registrations it tells of, in the order of their notifications.
-    pub registrations: Vec<RegistrationId>,
+    /// The digest's window.
+    pub window: Option<Window>,
+    /// Which of the mails of its window it is, from 1.
+    pub part: u32,
+    /// What it tells, in the order of its notifications.
+    pub entries: Vec<LeasedEntry>,
+}
+
+/// One notification of a leased mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeasedEntry {
+    /// The registration it tells of.
+    pub registration: RegistrationId,
+    /// What it tells of it.
+    pub kind: Kind,
+    /// When it was written, by the database's clock.
+    pub at: Timestamp,
 }
 
 /// A mail as `karibu notifications list` shows it. No subject and no content is kept.

@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{EventId, FileId, MailId, RegistrationId, SubmissionId};
-use crate::notification::{LeasedMail, MailRow, MailState, NewMail, PendingNotification};
+use crate::notification::{LeasedMail, Made, MailRow, MailState, NewMail, NewNotification, PendingNotification};
+use crate::reference::Reference;
 use crate::stored::{
-    EventImport, EventPulse, Existing, FileRow, Imported, ListRow, NewAttachment, NewRegistration, OutboxDepth, Record,
-    Registered, StoredEvent, ViewCount, ViewTotals,
+    Change, Erasure, EventImport, EventPulse, Existing, FileChange, FileRow, HistoryRow, Imported, KeptData, ListRow,
+    NewAttachment, NewRegistration, OutboxDepth, Record, Registered, StatusChange, StoredEvent, ViewCount, ViewTotals,
 };
 use crate::summary::Summary;
 
@@ -84,6 +85,36 @@ pub trait Registrations: Send + Sync {
     async fn latest(&self, event: EventId, limit: u32) -> StoreResult<Vec<ListRow>>;
     /// A page of all alive registrations of an event, newest first, after `before` (exclusive).
     async fn page(&self, event: EventId, before: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<ListRow>>;
+    /// The registration of an event with this reference.
+    async fn find(&self, event: EventId, reference: &Reference) -> StoreResult<Option<RegistrationId>>;
+    /// All registrations of an event in every status, oldest first, after `after` (exclusive).
+    async fn stream(&self, event: EventId, after: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<Record>>;
+    /// What happened to a registration, oldest first.
+    async fn history(&self, id: RegistrationId) -> StoreResult<Vec<HistoryRow>>;
+    /// References of other registrations of the same event that are alive and have the same address, or the same name and
+    /// organisation; oldest first, 10 at most.
+    async fn same_person(&self, id: RegistrationId) -> StoreResult<Vec<Reference>>;
+    /// Changes a status with history, counters of places, counts and notifications.
+    async fn change_status(&self, change: &StatusChange) -> StoreResult<Change>;
+    /// Adds files or replaces them, with history and notifications.
+    async fn change_files(&self, change: &FileChange) -> StoreResult<Change>;
+    /// Erases everything about the person: answers, columns, files, recipients of mails; mails to the person that were not
+    /// sent go. Status, places and counts stay, and `notifications` are written.
+    async fn erase(&self, id: RegistrationId, notifications: &[NewNotification], at: Timestamp)
+    -> StoreResult<Erasure>;
+    /// Sees to it that what was erased is not in the database's files any more, where the engine can do that.
+    async fn overwrite_erased(&self) -> StoreResult<()>;
+    /// Keys of an event's registrations that are not erased, oldest first, after `after` (exclusive).
+    async fn not_erased(
+        &self,
+        event: EventId,
+        after: Option<RegistrationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<RegistrationId>>;
+    /// Deletes up to `limit` attached files of an event. Returns how many.
+    async fn drop_attachments(&self, event: EventId, limit: u32) -> StoreResult<u64>;
+    /// What is kept of an event's registrants. Reads all of them.
+    async fn kept_data(&self, event: EventId) -> StoreResult<KeptData>;
     /// Counts by folded rows plus deltas, in one statement.
     async fn summary(&self, event: EventId) -> StoreResult<Summary>;
     /// Folds up to `limit` deltas into the counts (skipping rows that another notifier holds). Returns how many.
@@ -108,6 +139,8 @@ pub trait Uploads: Send + Sync {
     async fn discard(&self, id: FileId) -> StoreResult<()>;
     /// Chunk `index` of an attachment's content; `None` after the last.
     async fn chunk(&self, id: FileId, index: u32) -> StoreResult<Option<Vec<u8>>>;
+    /// Bytes of all uploads that no registration has adopted, finished or not.
+    async fn unclaimed(&self) -> StoreResult<u64>;
     /// Throws away uploads, finished or not, that began before `before`. Returns how many.
     async fn reap(&self, before: Timestamp) -> StoreResult<u64>;
 }
@@ -115,17 +148,24 @@ pub trait Uploads: Send + Sync {
 /// Notifications and mails. Leases and due times go by the database's clock.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Notifications that no mail carries, oldest first.
-    async fn unassigned(&self, limit: u32) -> StoreResult<Vec<PendingNotification>>;
+    /// Notifications that no mail carries: first those that are told at once, oldest first, then those of digests whose
+    /// window ended at `now` or before, by window.
+    async fn unassigned(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PendingNotification>>;
     /// Makes mails and freezes their notifications, all in one transaction. A mail one of whose notifications is already
-    /// carried is left out (another notifier was faster). Returns how many were made. They are due at once.
-    async fn make(&self, mails: &[NewMail]) -> StoreResult<usize>;
+    /// carried is left out (another notifier was faster). They are due at once. One to a registrant's address that got
+    /// [`MAILS_A_DAY`](crate::notification::MAILS_A_DAY) in the last 24 hours is not made, and its notifications are
+    /// withheld.
+    async fn make(&self, mails: &[NewMail]) -> StoreResult<Made>;
     /// Leases up to `limit` due mails for `lease`, oldest first, skipping what others hold.
     async fn lease(&self, limit: u32, lease: SignedDuration) -> StoreResult<Vec<LeasedMail>>;
     /// The relay took it.
     async fn sent(&self, id: MailId) -> StoreResult<()>;
     /// It was not taken: due again after `wait`. `error` holds no address and no content.
     async fn retry(&self, id: MailId, wait: SignedDuration, error: &str) -> StoreResult<()>;
+    /// The relay was at fault, not the mail: due as it was before.
+    async fn relay_fault(&self, id: MailId, error: &str) -> StoreResult<()>;
+    /// Prolongs a lease by `lease` from now. False if the mail is not pending any more.
+    async fn renew(&self, id: MailId, lease: SignedDuration) -> StoreResult<bool>;
     /// It is refused for good.
     async fn park(&self, id: MailId, error: &str) -> StoreResult<()>;
     /// Mails, newest first; of one event and in one state if given.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::answers::{Answer, Answers};
-use crate::event::{Delivery, Event, Organizer, WhenFull};
+use crate::event::{Event, WhenFull};
 use crate::form::Form;
 use crate::ids::{EventId, FileId, RegistrationId, SubmissionId};
 use crate::language::Language;
@@ -125,7 +126,7 @@ impl Desk {
         let mut new = self.new_registration(open, &submission, &valid, digest);
         for _ in 0..REFERENCES_TRIED {
             match self.store.register(&new).await? {
-                Registered::New(status) => {
+                Registered::New(status) | Registered::Duplicate(status) => {
                     self.conveyor.wake(new.id);
                     let dropped = valid.dropped;
                     return Ok(Outcome::Registered { id: new.id, reference: new.reference, status, dropped });
@@ -175,7 +176,13 @@ impl Desk {
             form_version: open.form_version,
             submission: submission.id,
             content_digest,
-            notifications: self.notifications(open, &columns.email, submission.language),
+            notifications: self.notifications(open, &columns.email, submission.language, at),
+            if_duplicate: open.event.one_per_address.then(|| NewNotification {
+                recipient: columns.email.clone(),
+                kind: Kind::Duplicate,
+                language: submission.language,
+                window: None,
+            }),
             reference,
             answers: answers.to_json(),
             columns,
@@ -189,42 +196,23 @@ impl Desk {
         }
     }
 
-    /// One to each organiser who wants one for every registration, one to the registrant.
-    fn notifications(&self, open: &OpenForm, registrant: &str, language: Language) -> Vec<NewNotification> {
-        let mut organizers: Vec<Organizer> = Vec::new();
-        for organizer in open.event.organizers.iter().filter(|organizer| organizer.delivery == Delivery::Each) {
-            match &self.sample_organizers {
-                SampleOrganizers::Only(named) if open.sample || is_sample_address(&organizer.email) => {
-                    let default = open.event.language_for(&[]);
-                    organizers.extend(named.iter().map(|email| {
-                        let written = open.event.organizers.iter().find(|one| one.email.eq_ignore_ascii_case(email));
-                        let language = written.map_or(default, |one| one.language);
-                        Organizer { email: email.clone(), delivery: Delivery::Each, language }
-                    }));
-                }
-                _ => organizers.push(organizer.clone()),
-            }
-        }
-        let mut notifications: Vec<NewNotification> = Vec::new();
-        for organizer in &organizers {
-            if !notifications.iter().any(|other| other.recipient.eq_ignore_ascii_case(&organizer.email)) {
-                notifications.push(NewNotification {
-                    recipient: organizer.email.clone(),
-                    kind: Kind::Registered,
-                    language: organizer.language,
-                });
-            }
-        }
-        notifications.push(NewNotification { recipient: registrant.to_owned(), kind: Kind::Confirmation, language });
+    /// One to each organiser who wants mails, one to the registrant.
+    fn notifications(
+        &self,
+        open: &OpenForm,
+        registrant: &str,
+        language: Language,
+        at: Timestamp,
+    ) -> Vec<NewNotification> {
+        let mut notifications = self.to_organizers(&open.event, open.sample, Kind::Registered, at);
+        notifications.push(NewNotification {
+            recipient: registrant.to_owned(),
+            kind: Kind::Confirmation,
+            language,
+            window: None,
+        });
         notifications
     }
-}
-
-/// The addresses of the sample event. With real mails they stand for whom the settings name, also in a copy of the sample.
-const SAMPLE_ADDRESSES: [&str; 1] = ["devops@ubuntunet.net"];
-
-fn is_sample_address(email: &str) -> bool {
-    SAMPLE_ADDRESSES.iter().any(|sample| sample.eq_ignore_ascii_case(email))
 }
 
 /// How many references are tried: with 2^35 of them, a second try is already rare.

@@ -168,6 +168,9 @@ pub struct NewRegistration {
     pub when_full: WhenFull,
     /// Notifications to write.
     pub notifications: Vec<NewNotification>,
+    /// Set where the event takes each address once: what is written to the address, and to nobody else, if somebody alive
+    /// has it already. Then the registration is kept as `rejected`, holds no place and is in no count.
+    pub if_duplicate: Option<NewNotification>,
     /// Summary counts as of status `confirmed`; the store moves the `status` dimension's row when it becomes `waiting`.
     pub summary: Vec<SummaryDelta>,
     /// Now.
@@ -191,6 +194,21 @@ pub struct Columns {
     pub attendance: Option<String>,
     /// Name, address, organisation and reference in lower case, for search.
     pub search_text: String,
+}
+
+impl Columns {
+    /// What two registrations of one address have in common.
+    pub fn address_key(&self) -> String {
+        self.email.trim().to_lowercase()
+    }
+
+    /// What two registrations of one name and organisation have in common; `None` without an organisation.
+    pub fn person_key(&self) -> Option<String> {
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let organization = plain(self.organization.as_deref()?);
+        let name = plain(&self.name);
+        (!organization.is_empty() && !name.is_empty()).then(|| format!("{name}\n{organization}"))
+    }
 }
 
 /// A file of a registration about to be written.
@@ -226,6 +244,9 @@ pub enum FileContent {
 pub enum Registered {
     /// It is stored.
     New(Status),
+    /// It is stored as a second registration of an address that an event takes once. Whoever sent it is told the same as
+    /// after a first one: this status.
+    Duplicate(Status),
     /// The submission id is taken: by this registration. Nothing was written.
     Existing(Existing),
     /// `when_full = closed` and these places are gone. Nothing was written.
@@ -266,9 +287,14 @@ pub struct Record {
     pub reference: Reference,
     /// Status.
     pub status: Status,
-    /// Answers as JSON.
+    /// The registration of the same address that stands in its place, where the event takes each address once. The public
+    /// never learns of it.
+    pub duplicate_of: Option<RegistrationId>,
+    /// The status that the registrant is shown: of a duplicate that of a first registration, else `status`.
+    pub shown_status: Status,
+    /// Answers as JSON; `{}` when they are erased.
     pub answers: serde_json::Value,
-    /// Plain columns.
+    /// Plain columns; empty when they are erased.
     pub columns: Columns,
     /// Language used.
     pub language: Language,
@@ -276,6 +302,92 @@ pub struct Record {
     pub request_id: String,
     /// When it came in.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When everything about the person was erased.
+    pub erased_at: Option<Timestamp>,
+}
+
+/// A change of status about to be written, in one transaction.
+#[derive(Clone, Debug)]
+pub struct StatusChange {
+    /// Key.
+    pub id: RegistrationId,
+    /// Its status now; if it is another one, nothing is written.
+    pub from: Status,
+    /// Its status then.
+    pub to: Status,
+    /// Counters of places to give back to, in the order of [`crate::places::needed`]; those without a limit are left out.
+    pub places: Vec<PlaceKey>,
+    /// Changes of the counts.
+    pub summary: Vec<SummaryDelta>,
+    /// Notifications to write.
+    pub notifications: Vec<NewNotification>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Files about to be added to a registration or to replace others, in one transaction.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// Key.
+    pub id: RegistrationId,
+    /// When the registration last changed as it was read; if it is another time, nothing is written.
+    pub unchanged_since: Timestamp,
+    /// The answers with the files in them.
+    pub answers: serde_json::Value,
+    /// The files; each replaces what its field had.
+    pub files: Vec<NewAttachment>,
+    /// Notifications to write.
+    pub notifications: Vec<NewNotification>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is written.
+    Done,
+    /// The registration is not as the change expects it, or not there; nothing was written.
+    Stale,
+    /// An upload to adopt is not there any more; nothing was written.
+    UploadGone(FileId),
+}
+
+/// What came of erasing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// Everything about the person is erased. These mails told of it: composed copies of them have to go, too.
+    Done(Vec<String>),
+    /// It was erased before.
+    Already(Timestamp),
+    /// There is no such registration.
+    Unknown,
+}
+
+/// A row of a registration's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// When.
+    pub at: Timestamp,
+    /// What happened: `registered`, a status, `attached`, `erased`.
+    pub action: String,
+    /// More about it; no answer and no address.
+    pub detail: Option<String>,
+}
+
+/// What is kept of an event's registrants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptData {
+    /// Registrations in any status, erased ones included.
+    pub registrations: u64,
+    /// Those that are erased.
+    pub erased: u64,
+    /// Attached files.
+    pub attachments: u64,
+    /// Their bytes.
+    pub attachment_bytes: u64,
 }
 
 /// A row of the organisers' table.

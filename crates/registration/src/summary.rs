@@ -38,6 +38,16 @@ pub fn deltas(form: &Form, answers: &Answers, status: Status, day: Date) -> Vec<
     deltas
 }
 
+/// The deltas of a registration that ends: it moves from one status to another that is not alive, and its answers are not
+/// counted any more. The day it came in stays counted.
+pub fn ending(form: &Form, answers: &Answers, from: Status, to: Status) -> Vec<SummaryDelta> {
+    // Any day will do: its row is left out.
+    let came = deltas(form, answers, from, Date::ZERO).into_iter().filter(|delta| delta.dimension != "day");
+    let mut ending: Vec<SummaryDelta> = came.map(|delta| SummaryDelta { n: -delta.n, ..delta }).collect();
+    ending.push(SummaryDelta { dimension: "status".to_owned(), value: to.as_str().to_owned(), n: 1 });
+    ending
+}
+
 /// Counts of an event, as the organisers' mails and pages show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {

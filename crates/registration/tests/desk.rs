@@ -217,7 +217,7 @@ async fn a_registration_is_kept_counted_and_told_to_organisers_and_registrant() 
     assert_eq!(record.columns.search_text, format!("thoko banda t.banda@example.org unima {reference}").to_lowercase());
     assert_eq!(record.reference, reference);
 
-    let told = house.store.unassigned(10).await.unwrap();
+    let told = house.store.unassigned(now(), 10).await.unwrap();
     let told: Vec<_> = told.iter().map(|one| (one.recipient.as_str(), one.kind, one.language)).collect();
     assert_eq!(
         told,
@@ -243,7 +243,7 @@ async fn the_sample_writes_to_nobody_but_who_was_named() {
     house.desk.sample_organizers = SampleOrganizers::Only(named);
     house.open.sample = true;
     registered(&house.send(submission(1, &[])).await);
-    let told = house.store.unassigned(10).await.unwrap();
+    let told = house.store.unassigned(now(), 10).await.unwrap();
     let told: Vec<_> = told.iter().map(|one| (one.recipient.as_str(), one.language)).collect();
     assert_eq!(
         told,
@@ -252,7 +252,11 @@ async fn the_sample_writes_to_nobody_but_who_was_named() {
     house.open.sample = false;
     house.desk.sample_organizers = SampleOrganizers::Only(Vec::new());
     registered(&house.send(submission(2, &[])).await);
-    assert_eq!(house.store.unassigned(10).await.unwrap().len(), 6, "another event's organisers are told as ever");
+    assert_eq!(
+        house.store.unassigned(now(), 10).await.unwrap().len(),
+        6,
+        "another event's organisers are told as ever"
+    );
 }
 
 #[tokio::test]
@@ -310,7 +314,7 @@ async fn twenty_copies_at_once_are_one_registration() {
         }
     }
     assert_eq!((new, house.bell.0.lock().unwrap().len()), (1, 1));
-    assert_eq!(house.store.unassigned(10).await.unwrap().len(), 3);
+    assert_eq!(house.store.unassigned(now(), 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -366,7 +370,7 @@ async fn problems_store_nothing_and_wake_nobody() {
     let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["first_name", "organization", "country", "admin"]);
     assert!(house.store.latest(house.open.id, 10).await.unwrap().is_empty());
-    assert!(house.store.unassigned(10).await.unwrap().is_empty() && house.bell.0.lock().unwrap().is_empty());
+    assert!(house.store.unassigned(now(), 10).await.unwrap().is_empty() && house.bell.0.lock().unwrap().is_empty());
     // The same form, put right, is taken.
     registered(&house.send(submission(1, &[])).await);
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use proptest::prelude::*;
 use registration::SAMPLE_EVENT;
-use registration::event::{Phase, WhenFull};
+use registration::event::{Delivery, Phase, WhenFull};
 use registration::event_file::parse;
 use registration::form::{FieldKind, Required};
 use registration::language::{Language, Text};
@@ -139,12 +139,17 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("[privacy]", "organizers = [{ email = \"x\" }]\n[privacy]", 9, "not a mail address"),
         (
             "[privacy]",
-            "organizers = [{ email = \"a@b.co\", delivery = \"daily 18:00\" }]\n[privacy]",
+            "organizers = [{ email = \"a@b.co\", delivery = \"daily 25:00\" }]\n[privacy]",
             9,
-            "no digests yet",
+            "in the event's zone",
         ),
+        ("[privacy]", "organizers = [{ email = \"a@b.co\", delivery = \"every 1m\" }]\n[privacy]", 9, "from 5m to 12h"),
+        ("[privacy]", "organizers = [{ email = \"a@b.co\", delivery = \"weekly\" }]\n[privacy]", 9, "every 30m"),
+        ("[privacy]", "retention = { answers = \"soon\" }\n[privacy]", 9, "like \"30d\""),
+        ("[privacy]", "retention = { answers = \"0d\" }\n[privacy]", 9, "like \"30d\""),
+        ("[privacy]", "retention = { attachments = \"1y\", answers = \"6w\" }\n[privacy]", 9, "cannot be kept"),
         ("[privacy]", "organizers = [{ email = \"a@b.co\" }, { email = \"A@b.co\" }]\n[privacy]", 9, "twice"),
-        ("[privacy]", "one_per_address = true\n[privacy]", 9, "cannot do it yet"),
+        ("[privacy]", "one_per_address = 1\n[privacy]", 9, "true or false"),
         ("[privacy]", "venue = { country = \"Zambia\" }\n[privacy]", 9, "ISO 3166-1"),
         ("contact = \"c\"", "", 9, "needs `contact`"),
         ("key = \"last_name\"", "key = \"Last\"", 15, "lower-case letter"),
@@ -249,4 +254,20 @@ proptest! {
         bytes.splice(at..end, put.into_bytes());
         let _ = parse(&String::from_utf8_lossy(&bytes), now());
     }
+}
+
+#[test]
+fn digests_retention_and_one_per_address_are_read() {
+    let extra = "one_per_address = true\nretention = { attachments = \"30d\", answers = \"1y\" }\n\
+                 organizers = [{ email = \"a@b.co\", delivery = \"every 30m\" }, { email = \"c@b.co\", delivery = \"every 2h\" }, \
+                 { email = \"d@b.co\", delivery = \"daily 18:00\" }, { email = \"e@b.co\", delivery = \"off\" }]\n[privacy]";
+    let event = parse(&SMALL.replacen("[privacy]", extra, 1), now()).unwrap();
+    assert!(event.one_per_address);
+    let at = jiff::civil::time(18, 0, 0, 0);
+    let deliveries: Vec<_> = event.organizers.iter().map(|one| one.delivery).collect();
+    let every = |minutes| Delivery::Every { minutes };
+    assert_eq!(deliveries, [every(30), every(120), Delivery::Daily { at }, Delivery::Off]);
+    // The event ends on the 3rd of December in Nairobi, three hours before UTC.
+    assert_eq!(event.attachments_end().unwrap().to_string(), "2027-01-02T21:00:00Z");
+    assert_eq!(event.answers_end().unwrap().to_string(), "2027-12-03T21:00:00Z");
 }

@@ -62,7 +62,9 @@ pub(crate) async fn depth(store: &PostgresStore) -> StoreResult<OutboxDepth> {
     let mut connection = store.pool.acquire().await.map_err(store_error)?;
     let row = sqlx::query!(
         r#"select (select count(*) from (select from mail where state = 'pending' limit $1) few) as "mails!",
-                  (select count(*) from (select from notification where mail_id is null limit $1) few) as "waiting!",
+                  (select count(*) from (select from notification
+                                         where mail_id is null and window_ends is null and withheld is null limit $1) few)
+                      as "waiting!",
                   (select count(*) from mail where state = 'parked') as "parked!",
                   (select count(*) from (select id from registration order by id desc limit 10000) latest
                    where not exists (select 1 from notification n where n.registration_id = latest.id)) as "without!",
@@ -104,14 +106,18 @@ pub(crate) async fn depth(store: &PostgresStore) -> StoreResult<OutboxDepth> {
 async fn read_backlog(connection: &mut PgConnection) -> StoreResult<Backlog> {
     let row = sqlx::query!(
         r#"with waiting as (
-               select count(*) as n, min(created_at) as oldest from notification where mail_id is null
+               select count(*) as n, min(created_at) as oldest from notification
+               where mail_id is null and window_ends is null and withheld is null
+           ), digests as (
+               select count(*) as n, min(window_ends) as oldest from notification
+               where mail_id is null and window_ends <= now() and withheld is null
            ), pending as (
-               select count(*) as n, min(n.created_at) as oldest
+               select count(*) as n, min(greatest(n.created_at, n.window_ends)) as oldest
                from mail m join notification n on n.mail_id = m.id where m.state = 'pending'
            )
-           select waiting.n + pending.n as "pending!",
-                  extract(epoch from now() - least(waiting.oldest, pending.oldest))::float8 as "oldest?"
-           from waiting, pending"#
+           select waiting.n + digests.n + pending.n as "pending!",
+                  extract(epoch from now() - least(waiting.oldest, digests.oldest, pending.oldest))::float8 as "oldest?"
+           from waiting, digests, pending"#
     );
     let row = row.fetch_one(connection).await.map_err(store_error)?;
     Ok(Backlog { pending: row.pending as u64, oldest: row.oldest.map(|age| age.max(0.0)) })

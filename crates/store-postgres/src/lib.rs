@@ -4,7 +4,9 @@
 //! is given up here. Connections that can only read (a standby after a failover) are closed instead of used, so that the
 //! pool finds its way to the new primary by itself.
 
+mod changes;
 mod convert;
+mod erase;
 mod error;
 mod events;
 mod gauges;

@@ -1,11 +1,13 @@
 //! From notifications to mails that are sent. "Now" is PostgreSQL's own, in every statement.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
-use registration::notification::{LeasedMail, MailRow, MailState, NewMail, PendingNotification};
+use registration::notification::{
+    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+};
 use registration::ports::{Outbox, StoreResult};
 use registration::stored::OutboxDepth;
 use sqlx::postgres::PgRow;
@@ -13,51 +15,58 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::convert::{kind, language, mail_state, micros, time};
+use crate::convert::{kind, language, mail_state, micros, time, to_time};
 use crate::error::store_error;
 use crate::{PATIENCE, PostgresStore, gauges, within};
 
 #[async_trait]
 impl Outbox for PostgresStore {
-    async fn unassigned(&self, limit: u32) -> StoreResult<Vec<PendingNotification>> {
+    async fn unassigned(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PendingNotification>> {
+        let now = to_time(now)?;
         within(PATIENCE, async {
-            let rows = sqlx::query!(
-                "select id, event_id, registration_id, recipient, kind, language, created_at from notification
-                 where mail_id is null order by id limit $1",
+            let rows = sqlx::query_as!(
+                WaitingColumns,
+                r#"select n.id, n.event_id, n.registration_id, n.recipient, n.kind, n.language, n.window_starts, n.window_ends,
+                       n.created_at, (select octet_length(r.answers::text) from registration r
+                                      where r.id = n.registration_id) as "answers_bytes!"
+                   from notification n
+                   where n.mail_id is null and n.window_ends is null and n.withheld is null order by n.id limit $1"#,
                 i64::from(limit)
             );
-            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
-            rows.into_iter()
-                .filter_map(|row| {
-                    let read = || {
-                        Ok(PendingNotification {
-                            id: row.id,
-                            event: EventId(row.event_id),
-                            registration: RegistrationId(row.registration_id),
-                            recipient: row.recipient,
-                            kind: kind(&row.kind)?,
-                            language: language(&row.language)?,
-                            created_at: time(row.created_at)?,
-                        })
-                    };
-                    readable(read())
-                })
-                .map(Ok)
-                .collect()
+            let mut rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            let left = i64::from(limit) - rows.len() as i64;
+            if left > 0 {
+                let digests = sqlx::query_as!(
+                    WaitingColumns,
+                    r#"select n.id, n.event_id, n.registration_id, n.recipient, n.kind, n.language, n.window_starts, n.window_ends,
+                       n.created_at, (select octet_length(r.answers::text) from registration r
+                                      where r.id = n.registration_id) as "answers_bytes!"
+                       from notification n
+                       where n.mail_id is null and n.window_ends is not null and n.withheld is null
+                         and n.window_ends <= $1 order by n.window_ends, n.id limit $2"#,
+                    now,
+                    left
+                );
+                rows.extend(digests.fetch_all(&self.pool).await.map_err(store_error)?);
+            }
+            Ok(rows.into_iter().filter_map(|row| readable(row.into_pending())).collect())
         })
         .await
     }
 
-    async fn make(&self, mails: &[NewMail]) -> StoreResult<usize> {
+    async fn make(&self, mails: &[NewMail]) -> StoreResult<Made> {
         if mails.is_empty() {
-            return Ok(0);
+            return Ok(Made::default());
         }
         within(PATIENCE, async {
             let mut tx = self.begin().await?;
+            lock_making(&mut tx).await?;
             let mut free = lock_free(&mut tx, mails).await?;
+            let (mails, enough) = without_enough(&mut tx, mails).await?;
+            let withheld = withhold(&mut tx, &enough).await?;
             // A notification that an earlier mail of these carries is carried for the later ones.
             let made: Vec<&NewMail> = mails
-                .iter()
+                .into_iter()
                 .filter(|mail| {
                     let wanted: HashSet<i64> = mail.notifications.iter().copied().collect();
                     let whole = !wanted.is_empty() && wanted.is_subset(&free);
@@ -69,7 +78,7 @@ impl Outbox for PostgresStore {
                 .collect();
             insert_mails(&mut tx, &made).await?;
             tx.commit().await.map_err(store_error)?;
-            Ok(made.len())
+            Ok(Made { mails: made.len(), withheld })
         })
         .await
     }
@@ -86,9 +95,13 @@ impl Outbox for PostgresStore {
                    from due where mail.id = due.id
                    returning mail.id as "id!", event_id as "event_id!", recipient as "recipient!", kind as "kind!",
                        language as "language!", message_id as "message_id!", attempts as "attempts!",
+                       relay_faults as "relay_faults!", window_starts, window_ends, part as "part!",
                        created_at as "created_at!", next_attempt_at as "next_attempt_at!",
                        array (select n.registration_id from notification n where n.mail_id = mail.id order by n.id)
-                           as "registrations!""#,
+                           as "registrations!",
+                       array (select n.kind from notification n where n.mail_id = mail.id order by n.id) as "kinds!",
+                       array (select n.created_at from notification n where n.mail_id = mail.id order by n.id)
+                           as "times!""#,
                 i64::from(limit),
                 micros(lease)
             );
@@ -104,9 +117,11 @@ impl Outbox for PostgresStore {
                             kind: kind(&row.kind)?,
                             language: language(&row.language)?,
                             message_id: row.message_id,
-                            attempts: row.attempts as u32,
+                            attempts: (row.attempts - row.relay_faults).max(0) as u32,
                             created_at: time(row.created_at)?,
-                            registrations: row.registrations.into_iter().map(RegistrationId).collect(),
+                            window: window(row.window_starts, row.window_ends)?,
+                            part: row.part as u32,
+                            entries: entries(row.registrations, &row.kinds, &row.times),
                         })
                     };
                     readable(read())
@@ -148,6 +163,36 @@ impl Outbox for PostgresStore {
             .await
             .map_err(store_error)?;
             Ok(())
+        })
+        .await
+    }
+
+    async fn relay_fault(&self, id: MailId, error: &str) -> StoreResult<()> {
+        within(PATIENCE, async {
+            sqlx::query!(
+                "update mail set attempts = attempts + 1, relay_faults = relay_faults + 1, lease_until = null,
+                     last_error = $2
+                 where id = $1 and state = 'pending'",
+                id.0,
+                error
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(store_error)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn renew(&self, id: MailId, lease: SignedDuration) -> StoreResult<bool> {
+        within(PATIENCE, async {
+            let renewed = sqlx::query!(
+                "update mail set lease_until = now() + $2::bigint * interval '1 microsecond'
+                 where id = $1 and state = 'pending'",
+                id.0,
+                micros(lease)
+            );
+            Ok(renewed.execute(&self.pool).await.map_err(store_error)?.rows_affected() > 0)
         })
         .await
     }
@@ -198,7 +243,8 @@ impl Outbox for PostgresStore {
     async fn resend(&self, id: Option<MailId>) -> StoreResult<u64> {
         within(PATIENCE, async {
             let due = sqlx::query!(
-                "update mail set state = 'pending', attempts = 0, lease_until = null, next_attempt_at = now()
+                "update mail set state = 'pending', attempts = 0, relay_faults = 0, lease_until = null,
+                     next_attempt_at = now()
                  where state = 'parked' and ($1::uuid is null or id = $1)",
                 id.map(|id| id.0)
             );
@@ -210,9 +256,9 @@ impl Outbox for PostgresStore {
     async fn resend_any(&self, id: MailId) -> StoreResult<bool> {
         within(PATIENCE, async {
             let due = sqlx::query!(
-                "update mail set state = 'pending', attempts = 0, lease_until = null, sent_at = null,
+                "update mail set state = 'pending', attempts = 0, relay_faults = 0, lease_until = null, sent_at = null,
                      next_attempt_at = now()
-                 where id = $1",
+                 where id = $1 and recipient <> ''",
                 id.0
             );
             Ok(due.execute(&self.pool).await.map_err(store_error)?.rows_affected() > 0)
@@ -225,12 +271,71 @@ impl Outbox for PostgresStore {
     }
 }
 
+/// Makers of mails follow each other: of two that count what an address got today the second sees what the first made.
+async fn lock_making(tx: &mut PgConnection) -> StoreResult<()> {
+    const MAKING: i64 = 0x6b61_7269_6275_0001;
+    sqlx::query!("select pg_advisory_xact_lock($1)", MAKING).execute(tx).await.map_err(store_error)?;
+    Ok(())
+}
+
+/// Parts mails from those whose address, a registrant's, got enough for a day.
+async fn without_enough<'a>(
+    tx: &mut PgConnection,
+    mails: &'a [NewMail],
+) -> StoreResult<(Vec<&'a NewMail>, Vec<&'a NewMail>)> {
+    let addresses: Vec<String> =
+        mails.iter().filter(|mail| mail.kind.is_to_registrant()).map(|mail| mail.recipient.clone()).collect();
+    if addresses.is_empty() {
+        return Ok((mails.iter().collect(), Vec::new()));
+    }
+    let got = sqlx::query!(
+        r#"select lower(one.address) as "address!", (
+               select count(*) from mail m
+               where m.kind in ('confirmation', 'duplicate') and lower(m.recipient) = lower(one.address)
+                 and m.created_at > now() - interval '24 hours') as "n!"
+           from unnest($1::text[]) one (address)"#,
+        &addresses
+    );
+    let got = got.fetch_all(tx).await.map_err(store_error)?;
+    // The rows come as the addresses went, in their order: what PostgreSQL calls the same address is its matter.
+    let mut keys = addresses.into_iter().zip(got).collect::<std::collections::VecDeque<_>>();
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    let (mut fine, mut enough) = (Vec::new(), Vec::new());
+    for mail in mails {
+        if mail.kind.is_to_registrant()
+            && let Some((_, row)) = keys.pop_front()
+        {
+            let count = counts.entry(row.address).or_insert(row.n);
+            if *count >= i64::from(MAILS_A_DAY) {
+                enough.push(mail);
+                continue;
+            }
+            *count += 1;
+        }
+        fine.push(mail);
+    }
+    Ok((fine, enough))
+}
+
+/// Withholds the notifications of mails that are not made. Returns how many.
+async fn withhold(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<usize> {
+    let ids: Vec<i64> = mails.iter().flat_map(|mail| mail.notifications.iter().copied()).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let withheld = sqlx::query!(
+        "update notification set withheld = 'enough' where id = any ($1) and mail_id is null and withheld is null",
+        &ids
+    );
+    Ok(withheld.execute(tx).await.map_err(store_error)?.rows_affected() as usize)
+}
+
 /// Locks those notifications of the mails that no mail carries. Who makes mails of the same ones waits here, and then finds
 /// them carried; all lock in the order of their ids, so that nobody waits for each other.
 async fn lock_free(tx: &mut PgConnection, mails: &[NewMail]) -> StoreResult<HashSet<i64>> {
     let wanted: Vec<i64> = mails.iter().flat_map(|mail| mail.notifications.iter().copied()).collect();
     let free = sqlx::query_scalar!(
-        "select id from notification where id = any ($1) and mail_id is null order by id for update",
+        "select id from notification where id = any ($1) and mail_id is null and withheld is null order by id for update",
         &wanted
     );
     Ok(free.fetch_all(tx).await.map_err(store_error)?.into_iter().collect())
@@ -244,15 +349,26 @@ async fn insert_mails(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<
     let kinds: Vec<String> = mails.iter().map(|mail| mail.kind.as_str().to_owned()).collect();
     let languages: Vec<String> = mails.iter().map(|mail| mail.language.tag().to_owned()).collect();
     let message_ids: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
+    let mut starts = Vec::with_capacity(mails.len());
+    let mut ends = Vec::with_capacity(mails.len());
+    for mail in mails {
+        starts.push(mail.window.map(|window| to_time(window.starts)).transpose()?);
+        ends.push(mail.window.map(|window| to_time(window.ends)).transpose()?);
+    }
     let pairs = mails.iter().flat_map(|mail| mail.notifications.iter().map(|notification| (mail.id.0, *notification)));
     let (carriers, carried): (Vec<Uuid>, Vec<i64>) = pairs.unzip();
     sqlx::query!(
         "with made as (
              insert into mail (id, event_id, recipient, kind, language, message_id, state, attempts, next_attempt_at,
-                 created_at)
-             select id, event_id, recipient, kind, language, message_id, 'pending', 0, now(), now()
-             from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-                 one (id, event_id, recipient, kind, language, message_id))
+                 created_at, window_starts, window_ends, part)
+             select id, event_id, recipient, kind, language, message_id, 'pending', 0, now(), now(), starts, ends,
+                 (select coalesce(max(m.part), 0) from mail m
+                  where m.event_id = one.event_id and m.recipient = one.recipient and m.window_ends = one.ends
+                    and m.window_ends is not null)
+                 + row_number() over (partition by one.event_id, one.recipient, one.ends order by one.position)
+             from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $9::timestamptz[],
+                     $10::timestamptz[]) with ordinality
+                 one (id, event_id, recipient, kind, language, message_id, starts, ends, position))
          update notification set mail_id = carrier.id
          from unnest($7::uuid[], $8::bigint[]) carrier (id, carried) where notification.id = carrier.carried",
         &ids,
@@ -262,12 +378,60 @@ async fn insert_mails(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<
         &languages,
         &message_ids,
         &carriers,
-        &carried
+        &carried,
+        &starts as &[Option<OffsetDateTime>],
+        &ends as &[Option<OffsetDateTime>]
     )
     .execute(tx)
     .await
     .map_err(store_error)?;
     Ok(())
+}
+
+/// The columns of a notification that waits.
+struct WaitingColumns {
+    id: i64,
+    event_id: i64,
+    registration_id: Uuid,
+    recipient: String,
+    kind: String,
+    language: String,
+    window_starts: Option<OffsetDateTime>,
+    window_ends: Option<OffsetDateTime>,
+    created_at: OffsetDateTime,
+    answers_bytes: i32,
+}
+
+impl WaitingColumns {
+    fn into_pending(self) -> StoreResult<PendingNotification> {
+        let kind = kind(&self.kind)?;
+        Ok(PendingNotification {
+            id: self.id,
+            event: EventId(self.event_id),
+            registration: RegistrationId(self.registration_id),
+            recipient: self.recipient,
+            kind,
+            language: language(&self.language)?,
+            window: window(self.window_starts, self.window_ends)?,
+            answers_bytes: if kind.is_to_registrant() { 0 } else { self.answers_bytes as u64 },
+            created_at: time(self.created_at)?,
+        })
+    }
+}
+
+fn window(starts: Option<OffsetDateTime>, ends: Option<OffsetDateTime>) -> StoreResult<Option<Window>> {
+    let (Some(starts), Some(ends)) = (starts, ends) else { return Ok(None) };
+    Ok(Some(Window { starts: time(starts)?, ends: time(ends)? }))
+}
+
+/// What a mail tells, without what only a newer version knows.
+fn entries(registrations: Vec<Uuid>, kinds: &[String], times: &[OffsetDateTime]) -> Vec<LeasedEntry> {
+    let rows = registrations.into_iter().zip(kinds).zip(times);
+    let entry = |((registration, word), at): ((Uuid, &String), &OffsetDateTime)| {
+        let read = || Ok(LeasedEntry { registration: RegistrationId(registration), kind: kind(word)?, at: time(*at)? });
+        readable(read())
+    };
+    rows.filter_map(entry).collect()
 }
 
 fn mail_row(row: &PgRow) -> StoreResult<MailRow> {

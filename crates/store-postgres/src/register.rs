@@ -3,10 +3,12 @@
 
 use registration::event::WhenFull;
 use registration::ids::FileId;
+use registration::notification::NewNotification;
 use registration::places::PlaceKey;
 use registration::ports::{StoreError, StoreResult};
 use registration::stored::{FileContent, NewAttachment, NewRegistration, Registered, Status};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -26,8 +28,12 @@ pub(crate) async fn register(store: &PostgresStore, new: &NewRegistration) -> St
         if !new.attachments.is_empty() {
             lock_files(&mut tx, new.submission).await?;
         }
-        let outcome = write(&mut tx, new).await?;
-        if let Outcome::Done(Registered::New(_)) = outcome {
+        let first = match new.if_duplicate {
+            Some(_) => first_of_address(&mut tx, new).await?,
+            None => None,
+        };
+        let outcome = write(&mut tx, new, first).await?;
+        if let Outcome::Done(Registered::New(_) | Registered::Duplicate(_)) = outcome {
             tx.commit().await.map_err(store_error)?;
         } else {
             tx.rollback().await.map_err(store_error)?;
@@ -50,8 +56,8 @@ enum Outcome {
     Again,
 }
 
-async fn write(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Outcome> {
-    let written = match insert(tx, new).await? {
+async fn write(tx: &mut PgConnection, new: &NewRegistration, first: Option<Uuid>) -> StoreResult<Outcome> {
+    let written = match insert(tx, new, first).await? {
         Inserted::Written(written) => written,
         Inserted::KeyTaken => return Ok(Outcome::KeyTaken),
         Inserted::Collision => return Ok(Outcome::Again),
@@ -63,6 +69,9 @@ async fn write(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Outc
         return Ok(Outcome::Done(Registered::Full(PlaceKey(key))));
     }
     delete_chunks(tx, &written.left_over).await?;
+    if first.is_some() {
+        return Ok(Outcome::Done(Registered::Duplicate(written.shown)));
+    }
     if written.status == Status::Confirmed {
         match take_places(tx, new).await? {
             Taken::All => {}
@@ -93,8 +102,10 @@ fn small(new: &NewRegistration) -> Vec<(&NewAttachment, &[u8])> {
 
 /// What the first statement wrote.
 struct Written {
-    /// `confirmed`, or `waiting` if a counter was exhausted before.
+    /// `confirmed`, or `waiting` if a counter was exhausted before, or `rejected`.
     status: Status,
+    /// What a duplicate would be if it were none.
+    shown: Status,
     /// The first counter that was exhausted when the statement began.
     exhausted: Option<String>,
     /// Uploads that are attachments now.
@@ -109,21 +120,47 @@ enum Inserted {
     Collision,
 }
 
+/// The alive registration of an event that has the address of a new one. Whoever registers the same address at the same
+/// time waits here until this transaction ends.
+async fn first_of_address(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Option<Uuid>> {
+    let address = new.columns.address_key();
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, $2))", address, new.event.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(store_error)?;
+    let first = sqlx::query_scalar!(
+        "select id from registration
+         where event_id = $1 and address_key = $2 and submission_id <> $3
+           and status in ('pending', 'waiting', 'offered', 'confirmed') order by id limit 1",
+        new.event.0,
+        address,
+        new.submission.0
+    );
+    first.fetch_optional(tx).await.map_err(store_error)
+}
+
 /// Claims the submission id and writes everything but the counters. Whoever comes with the same submission id waits here
 /// until this transaction ends.
 ///
 /// Whether a place is left is looked up first, without a lock: once all are gone, those who wait pass without meeting each
 /// other. Who finds the last place going in between learns it at the counter.
-async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Inserted> {
+async fn insert(tx: &mut PgConnection, new: &NewRegistration, first: Option<Uuid>) -> StoreResult<Inserted> {
     let columns = &new.columns;
+    let (address, person) = (columns.address_key(), columns.person_key());
     let at = to_time(new.at)?;
     let places: Vec<String> = new.places.iter().map(|key| key.0.clone()).collect();
-    let recipients: Vec<String> = new.notifications.iter().map(|one| one.recipient.clone()).collect();
-    let kinds: Vec<String> = new.notifications.iter().map(|one| one.kind.as_str().to_owned()).collect();
-    let languages: Vec<String> = new.notifications.iter().map(|one| one.language.tag().to_owned()).collect();
-    let dimensions: Vec<String> = new.summary.iter().map(|delta| delta.dimension.clone()).collect();
-    let values: Vec<String> = new.summary.iter().map(|delta| delta.value.clone()).collect();
-    let numbers: Vec<i64> = new.summary.iter().map(|delta| delta.n).collect();
+    // A duplicate is told to its address only, and counted nowhere.
+    let (notifications, summary) = match (&new.if_duplicate, first) {
+        (Some(note), Some(_)) => (std::slice::from_ref(note), &[][..]),
+        _ => (&new.notifications[..], &new.summary[..]),
+    };
+    let recipients: Vec<String> = notifications.iter().map(|one| one.recipient.clone()).collect();
+    let kinds: Vec<String> = notifications.iter().map(|one| one.kind.as_str().to_owned()).collect();
+    let languages: Vec<String> = notifications.iter().map(|one| one.language.tag().to_owned()).collect();
+    let (starts, ends) = windows(notifications)?;
+    let dimensions: Vec<String> = summary.iter().map(|delta| delta.dimension.clone()).collect();
+    let values: Vec<String> = summary.iter().map(|delta| delta.value.clone()).collect();
+    let numbers: Vec<i64> = summary.iter().map(|delta| delta.n).collect();
     let adopt: Vec<Uuid> = uploads(new).map(|id| id.0).collect();
     let small = small(new);
     let file_ids: Vec<Uuid> = small.iter().map(|(file, _)| file.id.0).collect();
@@ -142,21 +179,25 @@ async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Ins
         ), claimed as (
             insert into registration (id, event_id, form_version, submission_id, content_digest, reference, status,
                 answers, name, email, organization, country, category, attendance, language, request_id, search_text,
-                created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, case when exists (select from exhausted) then 'waiting' else 'confirmed' end,
-                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $18, $18)
+                created_at, updated_at, address_key, person_key, duplicate_of, shown_status)
+            select $1, $2, $3, $4, $5, $6, case when $37::uuid is null then first.status else 'rejected' end,
+                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $18, $18, $35, $36, $37,
+                case when $37::uuid is not null then first.status end
+            from (select case when exists (select from exhausted) then 'waiting' else 'confirmed' end as status) first
             on conflict (submission_id) do nothing
-            returning id, status
+            returning id, status, coalesce(shown_status, status) as shown
         ), past as (
-            insert into history (registration_id, at, action)
-            select id, $18, 'registered' from claimed
+            insert into history (registration_id, at, action, detail)
+            select id, $18, 'registered', null from claimed
             union all
-            select id, $18, status from claimed where status = 'waiting'
+            select id, $18, status, case when status = 'rejected' then 'the address is registered already' end
+            from claimed where status <> 'confirmed'
         ), told as (
-            insert into notification (event_id, registration_id, recipient, kind, language, created_at)
-            select $2, claimed.id, one.recipient, one.kind, one.language, now()
-            from claimed, unnest($19::text[], $20::text[], $21::text[])
-                with ordinality one (recipient, kind, language, position)
+            insert into notification (event_id, registration_id, recipient, kind, language, window_starts, window_ends,
+                created_at)
+            select $2, claimed.id, one.recipient, one.kind, one.language, one.starts, one.ends, now()
+            from claimed, unnest($19::text[], $20::text[], $21::text[], $33::timestamptz[], $34::timestamptz[])
+                with ordinality one (recipient, kind, language, starts, ends, position)
             order by one.position
         ), counted as (
             insert into summary_delta (event_id, dimension, value, n)
@@ -179,6 +220,7 @@ async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Ins
             where octet_length(one.data) > 0
         )
         select (select status from claimed) as "status?",
+               (select shown from claimed) as "shown?",
                (select key from exhausted) as "exhausted?",
                array (select id from form_uploads where adopted) as "adopted!",
                array (select id from form_uploads where not adopted) as "left_over!"
@@ -214,19 +256,25 @@ async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Ins
         &file_media,
         &file_sizes,
         &file_digests as &[&[u8]],
-        &contents as &[&[u8]]
+        &contents as &[&[u8]],
+        &starts as &[Option<OffsetDateTime>],
+        &ends as &[Option<OffsetDateTime>],
+        address,
+        person,
+        first
     )
     .fetch_one(tx)
     .await;
     match written {
-        Ok(row) => match row.status {
-            Some(word) => Ok(Inserted::Written(Written {
+        Ok(row) => match (row.status, row.shown) {
+            (Some(word), Some(shown)) => Ok(Inserted::Written(Written {
                 status: status(&word)?,
+                shown: status(&shown)?,
                 exhausted: row.exhausted,
                 adopted: row.adopted,
                 left_over: row.left_over,
             })),
-            None => Ok(Inserted::KeyTaken),
+            _ => Ok(Inserted::KeyTaken),
         },
         Err(error) if is_collision(&error) => Ok(Inserted::Collision),
         Err(error) if broken_unique(&error).is_some_and(|name| name.starts_with("registration_")) => {
@@ -234,6 +282,19 @@ async fn insert(tx: &mut PgConnection, new: &NewRegistration) -> StoreResult<Ins
         }
         Err(error) => Err(store_error(error)),
     }
+}
+
+/// Beginnings and ends of the windows of notifications.
+#[expect(clippy::type_complexity, reason = "two columns")]
+pub(crate) fn windows(
+    notifications: &[NewNotification],
+) -> StoreResult<(Vec<Option<OffsetDateTime>>, Vec<Option<OffsetDateTime>>)> {
+    let mut columns = (Vec::new(), Vec::new());
+    for one in notifications {
+        columns.0.push(one.window.map(|window| to_time(window.starts)).transpose()?);
+        columns.1.push(one.window.map(|window| to_time(window.ends)).transpose()?);
+    }
+    Ok(columns)
 }
 
 /// Tells what of a registration was taken, after its transaction is over.

@@ -1,9 +1,15 @@
 //! Registrations read back, one by one and in lists.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use registration::ids::{EventId, RegistrationId, SubmissionId};
+use registration::notification::NewNotification;
 use registration::ports::{Registrations, StoreResult};
-use registration::stored::{Columns, Existing, FileRow, ListRow, NewRegistration, Record, Registered};
+use registration::reference::Reference;
+use registration::stored::{
+    Change, Columns, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration, Record,
+    Registered, StatusChange,
+};
 use registration::summary::Summary;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -11,7 +17,7 @@ use uuid::Uuid;
 
 use crate::convert::{FileColumns, language, reference, sha256, status, time};
 use crate::error::store_error;
-use crate::{PATIENCE, PostgresStore, register, summary, within};
+use crate::{PATIENCE, PostgresStore, changes, convert, erase, register, summary, within};
 
 #[async_trait]
 impl Registrations for PostgresStore {
@@ -29,33 +35,148 @@ impl Registrations for PostgresStore {
 
     async fn get(&self, id: RegistrationId) -> StoreResult<Option<Record>> {
         within(PATIENCE, async {
-            let row = sqlx::query!(
-                "select event_id, form_version, reference, status, answers, name, email, organization, country, category,
-                        attendance, language, request_id, search_text, created_at
+            let row = sqlx::query_as!(
+                RecordColumns,
+                "select id, event_id, form_version, reference, status, duplicate_of, shown_status, answers, name, email,
+                        organization, country, category, attendance, language, request_id, search_text, created_at,
+                        updated_at, erased_at
                  from registration where id = $1",
                 id.0
             );
-            let Some(row) = row.fetch_optional(&self.pool).await.map_err(store_error)? else { return Ok(None) };
-            Ok(Some(Record {
-                id,
-                event: EventId(row.event_id),
-                form_version: row.form_version,
-                reference: reference(&row.reference)?,
-                status: status(&row.status)?,
-                answers: row.answers,
-                columns: Columns {
-                    name: row.name,
-                    email: row.email,
-                    organization: row.organization,
-                    country: row.country,
-                    category: row.category,
-                    attendance: row.attendance,
-                    search_text: row.search_text,
-                },
-                language: language(&row.language)?,
-                request_id: row.request_id,
-                created_at: time(row.created_at)?,
-            }))
+            let row = row.fetch_optional(&self.pool).await.map_err(store_error)?;
+            row.map(RecordColumns::into_record).transpose()
+        })
+        .await
+    }
+
+    async fn find(&self, event: EventId, reference: &Reference) -> StoreResult<Option<RegistrationId>> {
+        within(PATIENCE, async {
+            let id = sqlx::query_scalar!(
+                "select id from registration where reference = $1 and event_id = $2",
+                reference.as_str(),
+                event.0
+            );
+            Ok(id.fetch_optional(&self.pool).await.map_err(store_error)?.map(RegistrationId))
+        })
+        .await
+    }
+
+    async fn stream(&self, event: EventId, after: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<Record>> {
+        let after = after.map_or(Uuid::nil(), |after| after.0);
+        within(PATIENCE, async {
+            let rows = sqlx::query_as!(
+                RecordColumns,
+                "select id, event_id, form_version, reference, status, duplicate_of, shown_status, answers, name, email,
+                        organization, country, category, attendance, language, request_id, search_text, created_at,
+                        updated_at, erased_at
+                 from registration where event_id = $1 and id > $2 order by id limit $3",
+                event.0,
+                after,
+                i64::from(limit)
+            );
+            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.into_iter().map(RecordColumns::into_record).collect()
+        })
+        .await
+    }
+
+    async fn history(&self, id: RegistrationId) -> StoreResult<Vec<HistoryRow>> {
+        within(PATIENCE, async {
+            let rows =
+                sqlx::query!("select at, action, detail from history where registration_id = $1 order by id", id.0);
+            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.into_iter()
+                .map(|row| Ok(HistoryRow { at: time(row.at)?, action: row.action, detail: row.detail }))
+                .collect()
+        })
+        .await
+    }
+
+    async fn same_person(&self, id: RegistrationId) -> StoreResult<Vec<Reference>> {
+        within(PATIENCE, async {
+            // Two searches, each by its index.
+            let rows = sqlx::query_scalar!(
+                r#"with one as (select id, event_id, address_key, person_key from registration where id = $1)
+                   select reference as "reference!" from (
+                       select other.id, other.reference from one join registration other
+                           on other.event_id = one.event_id and other.address_key = one.address_key
+                       where one.address_key <> '' and other.id <> one.id
+                         and other.status in ('pending', 'waiting', 'offered', 'confirmed')
+                       union
+                       select other.id, other.reference from one join registration other
+                           on other.event_id = one.event_id and other.person_key = one.person_key
+                       where other.id <> one.id
+                         and other.status in ('pending', 'waiting', 'offered', 'confirmed')) same
+                   order by id limit 10"#,
+                id.0
+            );
+            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.iter().map(|text| reference(text)).collect()
+        })
+        .await
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> StoreResult<Change> {
+        within(PATIENCE, changes::status(self, change)).await
+    }
+
+    async fn change_files(&self, change: &FileChange) -> StoreResult<Change> {
+        within(PATIENCE, changes::files(self, change)).await
+    }
+
+    async fn erase(
+        &self,
+        id: RegistrationId,
+        notifications: &[NewNotification],
+        at: Timestamp,
+    ) -> StoreResult<Erasure> {
+        within(PATIENCE, erase::erase(self, id, notifications, at)).await
+    }
+
+    async fn overwrite_erased(&self) -> StoreResult<()> {
+        // The server overwrites what was erased when its autovacuum comes by; its write-ahead log is its own matter.
+        Ok(())
+    }
+
+    async fn not_erased(
+        &self,
+        event: EventId,
+        after: Option<RegistrationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<RegistrationId>> {
+        let after = after.map_or(Uuid::nil(), |after| after.0);
+        within(PATIENCE, async {
+            let ids = sqlx::query_scalar!(
+                "select id from registration where event_id = $1 and id > $2 and erased_at is null order by id limit $3",
+                event.0,
+                after,
+                i64::from(limit)
+            );
+            Ok(ids.fetch_all(&self.pool).await.map_err(store_error)?.into_iter().map(RegistrationId).collect())
+        })
+        .await
+    }
+
+    async fn drop_attachments(&self, event: EventId, limit: u32) -> StoreResult<u64> {
+        within(PATIENCE, erase::drop_attachments(self, event, limit)).await
+    }
+
+    async fn kept_data(&self, event: EventId) -> StoreResult<KeptData> {
+        within(PATIENCE, async {
+            let row = sqlx::query!(
+                r#"select (select count(*) from registration where event_id = $1) as "registrations!",
+                          (select count(*) from registration where event_id = $1 and erased_at is not null) as "erased!",
+                          count(*) as "attachments!", coalesce(sum(a.size), 0)::bigint as "bytes!"
+                   from registration r join attachment a on a.registration_id = r.id where r.event_id = $1"#,
+                event.0
+            );
+            let row = row.fetch_one(&self.pool).await.map_err(store_error)?;
+            Ok(KeptData {
+                registrations: row.registrations as u64,
+                erased: row.erased as u64,
+                attachments: row.attachments as u64,
+                attachment_bytes: row.bytes as u64,
+            })
         })
         .await
     }
@@ -103,6 +224,60 @@ impl Registrations for PostgresStore {
 
     async fn fold_summary(&self, limit: u32) -> StoreResult<u64> {
         within(PATIENCE, summary::fold(self, limit)).await
+    }
+}
+
+/// The columns of a registration.
+struct RecordColumns {
+    id: Uuid,
+    event_id: i64,
+    form_version: i32,
+    reference: String,
+    status: String,
+    duplicate_of: Option<Uuid>,
+    shown_status: Option<String>,
+    answers: serde_json::Value,
+    name: String,
+    email: String,
+    organization: Option<String>,
+    country: Option<String>,
+    category: Option<String>,
+    attendance: Option<String>,
+    language: String,
+    request_id: String,
+    search_text: String,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+    erased_at: Option<OffsetDateTime>,
+}
+
+impl RecordColumns {
+    fn into_record(self) -> StoreResult<Record> {
+        let status = status(&self.status)?;
+        Ok(Record {
+            id: RegistrationId(self.id),
+            event: EventId(self.event_id),
+            form_version: self.form_version,
+            reference: reference(&self.reference)?,
+            status,
+            duplicate_of: self.duplicate_of.map(RegistrationId),
+            shown_status: self.shown_status.as_deref().map_or(Ok(status), convert::status)?,
+            answers: self.answers,
+            columns: Columns {
+                name: self.name,
+                email: self.email,
+                organization: self.organization,
+                country: self.country,
+                category: self.category,
+                attendance: self.attendance,
+                search_text: self.search_text,
+            },
+            language: language(&self.language)?,
+            request_id: self.request_id,
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+            erased_at: self.erased_at.map(time).transpose()?,
+        })
     }
 }
 

@@ -158,6 +158,14 @@ impl Uploads for PostgresStore {
         .await
     }
 
+    async fn unclaimed(&self) -> StoreResult<u64> {
+        within(PATIENCE, async {
+            let bytes = sqlx::query_scalar!(r#"select coalesce(sum(size), 0)::bigint as "bytes!" from upload"#);
+            Ok(bytes.fetch_one(&self.pool).await.map_err(store_error)? as u64)
+        })
+        .await
+    }
+
     async fn reap(&self, before: Timestamp) -> StoreResult<u64> {
         let before = to_time(before)?;
         let mut reaped = 0;

@@ -4,7 +4,9 @@
 //! order and without polling the file's lock; the lock itself is only waited for when another process (a command beside
 //! `serve`) holds it. Readers have connections of their own and, by WAL, never wait for the writer.
 
+mod changes;
 mod convert;
+mod erase;
 mod error;
 mod events;
 mod file;

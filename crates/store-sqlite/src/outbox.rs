@@ -1,9 +1,11 @@
 //! From notifications to mails that are sent. "Now" is SQLite's own, in every statement.
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
-use registration::notification::{LeasedMail, MailRow, MailState, NewMail, PendingNotification};
+use registration::notification::{
+    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+};
 use registration::ports::{Outbox, StoreError, StoreResult};
 use registration::stored::OutboxDepth;
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -15,44 +17,53 @@ use crate::error::store_error;
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn unassigned(&self, limit: u32) -> StoreResult<Vec<PendingNotification>> {
-        let limit = i64::from(limit);
-        let rows = sqlx::query!(
-            "select id, event_id, registration_id, recipient, kind, language, created_at from notification
-             where mail_id is null order by id limit ?",
+    async fn unassigned(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PendingNotification>> {
+        let (now, limit) = (now.as_microsecond(), i64::from(limit));
+        let rows = sqlx::query_as!(
+            WaitingColumns,
+            r#"select n.id as "id!", n.event_id, n.registration_id as "registration_id: Uuid", n.recipient, n.kind,
+                      n.language, n.window_starts, n.window_ends, n.created_at,
+                      (select octet_length(r.answers) from registration r where r.id = n.registration_id)
+                          as "answers_bytes!: i64"
+               from notification n
+               where n.mail_id is null and n.window_ends is null and n.withheld is null order by n.id limit ?"#,
             limit
         );
-        let rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
-        rows.into_iter()
-            .filter_map(|row| {
-                let read = || {
-                    Ok(PendingNotification {
-                        id: row.id,
-                        event: EventId(row.event_id),
-                        registration: RegistrationId(row.registration_id),
-                        recipient: row.recipient,
-                        kind: kind(&row.kind)?,
-                        language: language(&row.language)?,
-                        created_at: time(row.created_at)?,
-                    })
-                };
-                readable(read())
-            })
-            .map(Ok)
-            .collect()
+        let mut rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
+        let left = limit - rows.len() as i64;
+        if left > 0 {
+            let digests = sqlx::query_as!(
+                WaitingColumns,
+                r#"select n.id as "id!", n.event_id, n.registration_id as "registration_id: Uuid", n.recipient, n.kind,
+                          n.language, n.window_starts, n.window_ends, n.created_at,
+                          (select octet_length(r.answers) from registration r where r.id = n.registration_id)
+                              as "answers_bytes!: i64"
+                   from notification n
+                   where n.mail_id is null and n.window_ends is not null and n.withheld is null
+                     and n.window_ends <= ? order by n.window_ends, n.id limit ?"#,
+                now,
+                left
+            );
+            rows.extend(digests.fetch_all(&self.readers).await.map_err(store_error)?);
+        }
+        Ok(rows.into_iter().filter_map(|row| readable(row.into_pending())).collect())
     }
 
-    async fn make(&self, mails: &[NewMail]) -> StoreResult<usize> {
+    async fn make(&self, mails: &[NewMail]) -> StoreResult<Made> {
+        let mut made = Made::default();
         if mails.is_empty() {
-            return Ok(0);
+            return Ok(made);
         }
-        let mut made = 0;
         let mut tx = self.write().await?;
         for mail in mails {
+            if mail.kind.is_to_registrant() && got_enough(&mut tx, &mail.recipient).await? {
+                made.withheld += withhold(&mut tx, mail).await?;
+                continue;
+            }
             let mut savepoint = tx.begin().await.map_err(store_error)?;
             insert_mail(&mut savepoint, mail).await?;
             let done = if freeze(&mut savepoint, mail).await? {
-                made += 1;
+                made.mails += 1;
                 savepoint.commit().await
             } else {
                 savepoint.rollback().await
@@ -84,7 +95,8 @@ impl Outbox for SqliteStore {
                  where state = 'pending' and next_attempt_at <= cast(unixepoch('subsec') * 1000000 as integer)
                    and (lease_until is null or lease_until <= cast(unixepoch('subsec') * 1000000 as integer))
                  order by next_attempt_at, id limit ?)
-             returning id, event_id, recipient, kind, language, message_id, attempts, created_at, next_attempt_at",
+             returning id, event_id, recipient, kind, language, message_id, attempts, relay_faults, window_starts,
+                 window_ends, part, created_at, next_attempt_at",
             lease,
             limit
         );
@@ -101,9 +113,11 @@ impl Outbox for SqliteStore {
                 kind,
                 language,
                 message_id: row.message_id,
-                attempts: row.attempts as u32,
+                attempts: (row.attempts - row.relay_faults).max(0) as u32,
                 created_at: time(row.created_at)?,
-                registrations: registrations_of(&mut tx, row.id).await?,
+                window: window(row.window_starts, row.window_ends)?,
+                part: row.part as u32,
+                entries: entries_of(&mut tx, row.id).await?,
             });
         }
         tx.commit().await.map_err(store_error)?;
@@ -140,6 +154,34 @@ impl Outbox for SqliteStore {
         .await
         .map_err(store_error)?;
         tx.commit().await.map_err(store_error)
+    }
+
+    async fn relay_fault(&self, id: MailId, error: &str) -> StoreResult<()> {
+        let mut tx = self.write().await?;
+        sqlx::query!(
+            "update mail set attempts = attempts + 1, relay_faults = relay_faults + 1, lease_until = null, last_error = ?
+             where id = ? and state = 'pending'",
+            error,
+            id.0
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(store_error)?;
+        tx.commit().await.map_err(store_error)
+    }
+
+    async fn renew(&self, id: MailId, lease: SignedDuration) -> StoreResult<bool> {
+        let lease = micros(lease);
+        let mut tx = self.write().await?;
+        let renewed = sqlx::query!(
+            "update mail set lease_until = cast(unixepoch('subsec') * 1000000 as integer) + ?
+             where id = ? and state = 'pending'",
+            lease,
+            id.0
+        );
+        let renewed = renewed.execute(&mut *tx).await.map_err(store_error)?;
+        tx.commit().await.map_err(store_error)?;
+        Ok(renewed.rows_affected() > 0)
     }
 
     async fn park(&self, id: MailId, error: &str) -> StoreResult<()> {
@@ -184,7 +226,7 @@ impl Outbox for SqliteStore {
         let id = id.map(|id| id.0);
         let mut tx = self.write().await?;
         let due = sqlx::query!(
-            "update mail set state = 'pending', attempts = 0, lease_until = null,
+            "update mail set state = 'pending', attempts = 0, relay_faults = 0, lease_until = null,
                  next_attempt_at = cast(unixepoch('subsec') * 1000000 as integer)
              where state = 'parked' and (?1 is null or id = ?1)",
             id
@@ -199,9 +241,9 @@ impl Outbox for SqliteStore {
     async fn resend_any(&self, id: MailId) -> StoreResult<bool> {
         let mut tx = self.write().await?;
         let due = sqlx::query!(
-            "update mail set state = 'pending', attempts = 0, lease_until = null, sent_at = null,
+            "update mail set state = 'pending', attempts = 0, relay_faults = 0, lease_until = null, sent_at = null,
                  next_attempt_at = cast(unixepoch('subsec') * 1000000 as integer)
-             where id = ?",
+             where id = ? and recipient <> ''",
             id.0
         )
         .execute(&mut *tx)
@@ -213,9 +255,18 @@ impl Outbox for SqliteStore {
 
     async fn depth(&self) -> StoreResult<OutboxDepth> {
         let row = sqlx::query!(
-            r#"select (select count(*) from notification where mail_id is null) as "waiting!: i64",
-                      (select created_at from notification where mail_id is null order by id limit 1)
+            r#"select (select count(*) from notification
+                       where mail_id is null and window_ends is null and withheld is null) as "waiting!: i64",
+                      (select created_at from notification
+                       where mail_id is null and window_ends is null and withheld is null order by id limit 1)
                           as "oldest_waiting?: i64",
+                      (select count(*) from notification
+                       where mail_id is null and window_ends is not null and withheld is null
+                         and window_ends <= cast(unixepoch('subsec') * 1000000 as integer)) as "digests!: i64",
+                      (select window_ends from notification
+                       where mail_id is null and window_ends is not null and withheld is null
+                         and window_ends <= cast(unixepoch('subsec') * 1000000 as integer) order by window_ends limit 1)
+                          as "oldest_digest?: i64",
                       pending.n as "pending!: i64", pending.oldest as "oldest_pending?: i64",
                       (select count(*) from mail where state = 'parked') as "parked!: i64",
                       (select count(*) from (select id from registration order by id desc limit 10000) latest
@@ -224,14 +275,14 @@ impl Outbox for SqliteStore {
                       (select coalesce(sum(size), 0) from attachment)
                           + (select coalesce(sum(size), 0) from upload) as "bytes!: i64",
                       cast(unixepoch('subsec') * 1000000 as integer) as "now!: i64"
-               from (select count(*) as n, min(n.created_at) as oldest
+               from (select count(*) as n, min(max(n.created_at, coalesce(n.window_ends, 0))) as oldest
                      from mail m join notification n on n.mail_id = m.id where m.state = 'pending') pending"#
         );
         let row = row.fetch_one(&self.readers).await.map_err(store_error)?;
-        let oldest = row.oldest_waiting.into_iter().chain(row.oldest_pending).min();
+        let oldest = row.oldest_waiting.into_iter().chain(row.oldest_digest).chain(row.oldest_pending).min();
         let age = oldest.map(|oldest| SignedDuration::from_micros((row.now - oldest).max(0)).as_secs_f64());
         Ok(OutboxDepth {
-            pending: (row.waiting + row.pending) as u64,
+            pending: (row.waiting + row.digests + row.pending) as u64,
             oldest_pending_seconds: age,
             parked: row.parked as u64,
             registrations_without_notification: row.without as u64,
@@ -240,20 +291,50 @@ impl Outbox for SqliteStore {
     }
 }
 
+/// Whether a registrant's address got as many mails as are allowed in a day.
+async fn got_enough(tx: &mut SqliteConnection, recipient: &str) -> StoreResult<bool> {
+    let got = sqlx::query_scalar!(
+        r#"select count(*) as "n!: i64" from mail
+           where kind in ('confirmation', 'duplicate') and lower(recipient) = lower(?)
+             and created_at > cast(unixepoch('subsec') * 1000000 as integer) - 86400000000"#,
+        recipient
+    );
+    Ok(got.fetch_one(tx).await.map_err(store_error)? >= i64::from(MAILS_A_DAY))
+}
+
+/// Withholds the notifications of a mail that is not made. Returns how many.
+async fn withhold(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<usize> {
+    let mut withheld = 0;
+    for notification in &mail.notifications {
+        let done = sqlx::query!(
+            "update notification set withheld = 'enough' where id = ? and mail_id is null and withheld is null",
+            notification
+        );
+        withheld += done.execute(&mut *tx).await.map_err(store_error)?.rows_affected() as usize;
+    }
+    Ok(withheld)
+}
+
 /// A mail that is due at once.
 async fn insert_mail(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<()> {
     let (kind, language) = (mail.kind.as_str(), mail.language.tag());
+    let starts = mail.window.map(|window| window.starts.as_microsecond());
+    let ends = mail.window.map(|window| window.ends.as_microsecond());
     sqlx::query!(
         "insert into mail (id, event_id, recipient, kind, language, message_id, state, attempts, next_attempt_at,
-             created_at)
-         select ?, ?, ?, ?, ?, ?, 'pending', 0, now.at, now.at
+             created_at, window_starts, window_ends, part)
+         select ?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, now.at, now.at, ?7, ?8,
+             (select coalesce(max(part), 0) + 1 from mail
+              where event_id = ?2 and recipient = ?3 and window_ends is not null and window_ends = ?8)
          from (select cast(unixepoch('subsec') * 1000000 as integer) as at) now",
         mail.id.0,
         mail.event.0,
         mail.recipient,
         kind,
         language,
-        mail.message_id
+        mail.message_id,
+        starts,
+        ends
     )
     .execute(tx)
     .await
@@ -265,7 +346,7 @@ async fn insert_mail(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<(
 async fn freeze(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<bool> {
     for notification in &mail.notifications {
         let frozen = sqlx::query!(
-            "update notification set mail_id = ? where id = ? and mail_id is null",
+            "update notification set mail_id = ? where id = ? and mail_id is null and withheld is null",
             mail.id.0,
             notification
         )
@@ -279,9 +360,58 @@ async fn freeze(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<bool> 
     Ok(!mail.notifications.is_empty())
 }
 
-async fn registrations_of(tx: &mut SqliteConnection, mail: Uuid) -> StoreResult<Vec<RegistrationId>> {
-    let ids = sqlx::query_scalar!("select registration_id from notification where mail_id = ? order by id", mail);
-    Ok(ids.fetch_all(tx).await.map_err(store_error)?.into_iter().map(RegistrationId).collect())
+/// What a mail tells, in the order of its notifications.
+async fn entries_of(tx: &mut SqliteConnection, mail: Uuid) -> StoreResult<Vec<LeasedEntry>> {
+    let rows =
+        sqlx::query!("select registration_id, kind, created_at from notification where mail_id = ? order by id", mail);
+    let rows = rows.fetch_all(tx).await.map_err(store_error)?;
+    let entries = rows.into_iter().filter_map(|row| {
+        let read = || {
+            Ok(LeasedEntry {
+                registration: RegistrationId(row.registration_id),
+                kind: kind(&row.kind)?,
+                at: time(row.created_at)?,
+            })
+        };
+        readable(read())
+    });
+    Ok(entries.collect())
+}
+
+/// The columns of a notification that waits.
+struct WaitingColumns {
+    id: i64,
+    event_id: i64,
+    registration_id: Uuid,
+    recipient: String,
+    kind: String,
+    language: String,
+    window_starts: Option<i64>,
+    window_ends: Option<i64>,
+    created_at: i64,
+    answers_bytes: i64,
+}
+
+impl WaitingColumns {
+    fn into_pending(self) -> StoreResult<PendingNotification> {
+        let kind = kind(&self.kind)?;
+        Ok(PendingNotification {
+            id: self.id,
+            event: EventId(self.event_id),
+            registration: RegistrationId(self.registration_id),
+            recipient: self.recipient,
+            kind,
+            language: language(&self.language)?,
+            window: window(self.window_starts, self.window_ends)?,
+            answers_bytes: if kind.is_to_registrant() { 0 } else { self.answers_bytes as u64 },
+            created_at: time(self.created_at)?,
+        })
+    }
+}
+
+fn window(starts: Option<i64>, ends: Option<i64>) -> StoreResult<Option<Window>> {
+    let (Some(starts), Some(ends)) = (starts, ends) else { return Ok(None) };
+    Ok(Some(Window { starts: time(starts)?, ends: time(ends)? }))
 }
 
 fn mail_row(row: &sqlx::sqlite::SqliteRow) -> StoreResult<MailRow> {

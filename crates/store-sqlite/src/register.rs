@@ -1,13 +1,16 @@
 //! The one transaction of a registration. It does the same things in the same order as on PostgreSQL, where the order
 //! decides the speed.
 
+use jiff::Timestamp;
 use registration::event::WhenFull;
-use registration::ids::{FileId, RegistrationId, SubmissionId};
+use registration::ids::{EventId, FileId, RegistrationId, SubmissionId};
+use registration::notification::{NewNotification, Window};
 use registration::places::PlaceKey;
 use registration::ports::{StoreError, StoreResult};
 use registration::stored::{FileContent, NewAttachment, NewRegistration, Registered, Status};
 use registration::summary::SummaryDelta;
 use sqlx::{Connection, SqliteConnection};
+use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::error::store_error;
@@ -19,7 +22,7 @@ pub(crate) async fn register(store: &SqliteStore, new: &NewRegistration) -> Stor
     let mut tx = store.write().await?;
     let registered = write(&mut tx, new).await?;
     match registered {
-        Registered::New(_) => tx.commit().await,
+        Registered::New(_) | Registered::Duplicate(_) => tx.commit().await,
         _ => tx.rollback().await,
     }
     .map_err(store_error)?;
@@ -30,15 +33,23 @@ async fn write(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<
     if !claim(tx, new).await? {
         return why_not_claimed(tx, new).await;
     }
+    let first = match new.if_duplicate {
+        Some(_) => first_of_address(tx, new).await?,
+        None => None,
+    };
     for file in &new.attachments {
         if !attach(tx, new, file).await? {
             return Ok(Registered::UploadGone(file.id));
         }
     }
     uploads::drop_all_of(tx, new.submission).await?;
-    history(tx, new, "registered").await?;
-    notify(tx, new).await?;
-    count(tx, new, &new.summary).await?;
+    let at = new.at.as_microsecond();
+    history(tx, new.id, at, "registered", None).await?;
+    if let (Some(first), Some(note)) = (first, &new.if_duplicate) {
+        return duplicate(tx, new, first, note).await;
+    }
+    notify(tx, new.event, new.id, &new.notifications).await?;
+    count(tx, new.event, &new.summary).await?;
 
     let Some(exhausted) = take_places(tx, new).await? else { return Ok(Registered::New(Status::Confirmed)) };
     match new.when_full {
@@ -56,11 +67,12 @@ async fn claim(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<
     let (digest, answers) = (new.content_digest.as_slice(), new.answers.to_string());
     let (status, reference) = (Status::Confirmed.as_str(), new.reference.as_str());
     let (language, at) = (new.language.tag(), new.at.as_microsecond());
+    let (address, person) = (columns.address_key(), columns.person_key());
     let claimed = sqlx::query!(
         "insert into registration (id, event_id, form_version, submission_id, content_digest, reference, status, answers,
              name, email, organization, country, category, attendance, language, request_id, search_text,
-             created_at, updated_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
+             created_at, updated_at, address_key, person_key)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18, ?19, ?20)
          on conflict do nothing",
         new.id.0,
         new.event.0,
@@ -79,7 +91,9 @@ async fn claim(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<
         language,
         new.request_id,
         columns.search_text,
-        at
+        at,
+        address,
+        person
     )
     .execute(tx)
     .await
@@ -113,7 +127,7 @@ async fn attach(tx: &mut SqliteConnection, new: &NewRegistration, file: &NewAtta
     }
 }
 
-async fn insert_small(
+pub(crate) async fn insert_small(
     tx: &mut SqliteConnection,
     registration: RegistrationId,
     file: &NewAttachment,
@@ -164,26 +178,97 @@ async fn adopt(
     Ok(true)
 }
 
-async fn history(tx: &mut SqliteConnection, new: &NewRegistration, action: &str) -> StoreResult<()> {
-    let at = new.at.as_microsecond();
-    sqlx::query!("insert into history (registration_id, at, action) values (?, ?, ?)", new.id.0, at, action)
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
+/// The alive registration of an event that has the address of a new one.
+async fn first_of_address(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<Option<Uuid>> {
+    let address = new.columns.address_key();
+    let first = sqlx::query_scalar!(
+        "select id from registration
+         where event_id = ? and address_key = ? and id <> ?
+           and status in ('pending', 'waiting', 'offered', 'confirmed') order by id limit 1",
+        new.event.0,
+        address,
+        new.id.0
+    );
+    first.fetch_optional(tx).await.map_err(store_error)
+}
+
+/// Keeps a second registration of an address aside, as it would be shown if it were a first one.
+async fn duplicate(
+    tx: &mut SqliteConnection,
+    new: &NewRegistration,
+    first: Uuid,
+    note: &NewNotification,
+) -> StoreResult<Registered> {
+    let shown = match (exhausted(tx, new).await?, new.when_full) {
+        (None, _) => Status::Confirmed,
+        (Some(_), WhenFull::Waiting) => Status::Waiting,
+        (Some(key), WhenFull::Closed) => return Ok(Registered::Full(key)),
+    };
+    let (rejected, shown_word) = (Status::Rejected.as_str(), shown.as_str());
+    sqlx::query!(
+        "update registration set status = ?, duplicate_of = ?, shown_status = ? where id = ?",
+        rejected,
+        first,
+        shown_word,
+        new.id.0
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(store_error)?;
+    history(tx, new.id, new.at.as_microsecond(), rejected, Some("the address is registered already")).await?;
+    notify(tx, new.event, new.id, std::slice::from_ref(note)).await?;
+    Ok(Registered::Duplicate(shown))
+}
+
+/// The first counter without a place left, if any.
+async fn exhausted(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<Option<PlaceKey>> {
+    let full =
+        sqlx::query_scalar!("select key from place_count where event_id = ? and taken >= places_limit", new.event.0);
+    let full = full.fetch_all(tx).await.map_err(store_error)?;
+    Ok(new.places.iter().find(|key| full.contains(&key.0)).cloned())
+}
+
+pub(crate) async fn history(
+    tx: &mut SqliteConnection,
+    registration: RegistrationId,
+    at: i64,
+    action: &str,
+    detail: Option<&str>,
+) -> StoreResult<()> {
+    sqlx::query!(
+        "insert into history (registration_id, at, action, detail) values (?, ?, ?, ?)",
+        registration.0,
+        at,
+        action,
+        detail
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
     Ok(())
 }
 
-/// Writes the notifications, by the database's clock: the outbox's ages are told by it.
-async fn notify(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<()> {
-    let rows =
-        new.notifications.iter().map(|one| serde_json::json!([one.recipient, one.kind.as_str(), one.language.tag()]));
+/// Writes notifications, by the database's clock: the outbox's ages are told by it.
+pub(crate) async fn notify(
+    tx: &mut SqliteConnection,
+    event: EventId,
+    registration: RegistrationId,
+    notifications: &[NewNotification],
+) -> StoreResult<()> {
+    let rows = notifications.iter().map(|one| {
+        let window = |end: fn(Window) -> Timestamp| one.window.map(|window| end(window).as_microsecond());
+        let (starts, ends) = (window(|window| window.starts), window(|window| window.ends));
+        serde_json::json!([one.recipient, one.kind.as_str(), one.language.tag(), starts, ends])
+    });
     let rows = rows.collect::<serde_json::Value>().to_string();
     sqlx::query!(
-        "insert into notification (event_id, registration_id, recipient, kind, language, created_at)
-         select ?, ?, value ->> 0, value ->> 1, value ->> 2, cast(unixepoch('subsec') * 1000000 as integer)
+        "insert into notification (event_id, registration_id, recipient, kind, language, window_starts, window_ends,
+             created_at)
+         select ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+             cast(unixepoch('subsec') * 1000000 as integer)
          from json_each(?) order by key",
-        new.event.0,
-        new.id.0,
+        event.0,
+        registration.0,
         rows
     )
     .execute(tx)
@@ -192,13 +277,13 @@ async fn notify(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult
     Ok(())
 }
 
-async fn count(tx: &mut SqliteConnection, new: &NewRegistration, deltas: &[SummaryDelta]) -> StoreResult<()> {
+pub(crate) async fn count(tx: &mut SqliteConnection, event: EventId, deltas: &[SummaryDelta]) -> StoreResult<()> {
     let rows = deltas.iter().map(|delta| serde_json::json!([delta.dimension, delta.value, delta.n]));
     let rows = rows.collect::<serde_json::Value>().to_string();
     sqlx::query!(
         "insert into summary_delta (event_id, dimension, value, n)
          select ?, value ->> 0, value ->> 1, value ->> 2 from json_each(?)",
-        new.event.0,
+        event.0,
         rows
     )
     .execute(tx)
@@ -243,7 +328,7 @@ async fn wait(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<(
         .execute(&mut *tx)
         .await
         .map_err(store_error)?;
-    history(tx, new, waiting).await?;
+    history(tx, new.id, new.at.as_microsecond(), waiting, None).await?;
     let counted = new.summary.iter().filter(|delta| delta.dimension == "status");
     let moved: Vec<SummaryDelta> = counted
         .flat_map(|delta| {
@@ -251,5 +336,5 @@ async fn wait(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<(
             [back, SummaryDelta { value: waiting.to_owned(), ..delta.clone() }]
         })
         .collect();
-    count(tx, new, &moved).await
+    count(tx, new.event, &moved).await
 }

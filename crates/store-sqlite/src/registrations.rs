@@ -1,9 +1,15 @@
 //! Registrations read back, one by one and in lists.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use registration::ids::{EventId, RegistrationId, SubmissionId};
+use registration::notification::NewNotification;
 use registration::ports::{Registrations, StoreResult};
-use registration::stored::{Columns, Existing, FileRow, ListRow, NewRegistration, Record, Registered};
+use registration::reference::Reference;
+use registration::stored::{
+    Change, Columns, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration, Record,
+    Registered, StatusChange,
+};
 use registration::summary::Summary;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -11,7 +17,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::convert::{FileColumns, json, language, reference, sha256, status, time};
 use crate::error::store_error;
-use crate::{register, summary};
+use crate::{changes, convert, erase, register, summary};
 
 #[async_trait]
 impl Registrations for SqliteStore {
@@ -25,33 +31,126 @@ impl Registrations for SqliteStore {
     }
 
     async fn get(&self, id: RegistrationId) -> StoreResult<Option<Record>> {
-        let row = sqlx::query!(
-            "select event_id, form_version, reference, status, answers, name, email, organization, country, category,
-                    attendance, language, request_id, search_text, created_at
-             from registration where id = ?",
+        let row = sqlx::query_as!(
+            RecordColumns,
+            r#"select id, event_id, form_version, reference, status, duplicate_of as "duplicate_of?: Uuid", shown_status,
+                    answers, name, email, organization, country, category, attendance, language, request_id, search_text,
+                    created_at, updated_at, erased_at
+             from registration where id = ?"#,
             id.0
         );
-        let Some(row) = row.fetch_optional(&self.readers).await.map_err(store_error)? else { return Ok(None) };
-        Ok(Some(Record {
-            id,
-            event: EventId(row.event_id),
-            form_version: row.form_version as i32,
-            reference: reference(&row.reference)?,
-            status: status(&row.status)?,
-            answers: json(&row.answers)?,
-            columns: Columns {
-                name: row.name,
-                email: row.email,
-                organization: row.organization,
-                country: row.country,
-                category: row.category,
-                attendance: row.attendance,
-                search_text: row.search_text,
-            },
-            language: language(&row.language)?,
-            request_id: row.request_id,
-            created_at: time(row.created_at)?,
-        }))
+        let row = row.fetch_optional(&self.readers).await.map_err(store_error)?;
+        row.map(RecordColumns::into_record).transpose()
+    }
+
+    async fn find(&self, event: EventId, reference: &Reference) -> StoreResult<Option<RegistrationId>> {
+        let reference = reference.as_str();
+        let id =
+            sqlx::query_scalar!("select id from registration where reference = ? and event_id = ?", reference, event.0);
+        Ok(id.fetch_optional(&self.readers).await.map_err(store_error)?.map(RegistrationId))
+    }
+
+    async fn stream(&self, event: EventId, after: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<Record>> {
+        let (after, limit) = (after.map_or(Uuid::nil(), |after| after.0), i64::from(limit));
+        let rows = sqlx::query_as!(
+            RecordColumns,
+            r#"select id, event_id, form_version, reference, status, duplicate_of as "duplicate_of?: Uuid", shown_status,
+                    answers, name, email, organization, country, category, attendance, language, request_id, search_text,
+                    created_at, updated_at, erased_at
+             from registration where event_id = ? and id > ? order by id limit ?"#,
+            event.0,
+            after,
+            limit
+        );
+        let rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
+        rows.into_iter().map(RecordColumns::into_record).collect()
+    }
+
+    async fn history(&self, id: RegistrationId) -> StoreResult<Vec<HistoryRow>> {
+        let rows = sqlx::query!("select at, action, detail from history where registration_id = ? order by id", id.0);
+        let rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
+        let row = |at, action, detail| Ok(HistoryRow { at: time(at)?, action, detail });
+        rows.into_iter().map(|one| row(one.at, one.action, one.detail)).collect()
+    }
+
+    async fn same_person(&self, id: RegistrationId) -> StoreResult<Vec<Reference>> {
+        // Two searches, each by its index.
+        let rows = sqlx::query_scalar!(
+            r#"with one as (select id, event_id, address_key, person_key from registration where id = ?)
+               select reference as "reference!" from (
+                   select other.id, other.reference from one join registration other
+                       on other.event_id = one.event_id and other.address_key = one.address_key
+                   where one.address_key <> '' and other.id <> one.id
+                     and other.status in ('pending', 'waiting', 'offered', 'confirmed')
+                   union
+                   select other.id, other.reference from one join registration other
+                       on other.event_id = one.event_id and other.person_key = one.person_key
+                   where one.person_key is not null and other.id <> one.id
+                     and other.status in ('pending', 'waiting', 'offered', 'confirmed'))
+               order by id limit 10"#,
+            id.0
+        );
+        let rows = rows.fetch_all(&self.readers).await.map_err(store_error)?;
+        rows.iter().map(|text| reference(text)).collect()
+    }
+
+    async fn change_status(&self, change: &StatusChange) -> StoreResult<Change> {
+        changes::status(self, change).await
+    }
+
+    async fn change_files(&self, change: &FileChange) -> StoreResult<Change> {
+        changes::files(self, change).await
+    }
+
+    async fn erase(
+        &self,
+        id: RegistrationId,
+        notifications: &[NewNotification],
+        at: Timestamp,
+    ) -> StoreResult<Erasure> {
+        erase::erase(self, id, notifications, at).await
+    }
+
+    async fn overwrite_erased(&self) -> StoreResult<()> {
+        erase::overwrite(self).await
+    }
+
+    async fn not_erased(
+        &self,
+        event: EventId,
+        after: Option<RegistrationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<RegistrationId>> {
+        let (after, limit) = (after.map_or(Uuid::nil(), |after| after.0), i64::from(limit));
+        let ids = sqlx::query_scalar!(
+            "select id from registration where event_id = ? and id > ? and erased_at is null order by id limit ?",
+            event.0,
+            after,
+            limit
+        );
+        Ok(ids.fetch_all(&self.readers).await.map_err(store_error)?.into_iter().map(RegistrationId).collect())
+    }
+
+    async fn drop_attachments(&self, event: EventId, limit: u32) -> StoreResult<u64> {
+        erase::drop_attachments(self, event, limit).await
+    }
+
+    async fn kept_data(&self, event: EventId) -> StoreResult<KeptData> {
+        let row = sqlx::query!(
+            r#"select (select count(*) from registration where event_id = ?1) as "registrations!: i64",
+                      (select count(*) from registration where event_id = ?1 and erased_at is not null)
+                          as "erased!: i64",
+                      count(*) as "attachments!: i64", coalesce(sum(a.size), 0) as "bytes!: i64"
+               from registration r cross join attachment a on a.registration_id = r.id where r.event_id = ?1"#,
+            event.0
+        );
+        let row = row.fetch_one(&self.readers).await.map_err(store_error)?;
+        Ok(KeptData {
+            registrations: row.registrations as u64,
+            erased: row.erased as u64,
+            attachments: row.attachments as u64,
+            attachment_bytes: row.bytes as u64,
+        })
     }
 
     async fn files(&self, id: RegistrationId) -> StoreResult<Vec<FileRow>> {
@@ -91,6 +190,60 @@ impl Registrations for SqliteStore {
 
     async fn fold_summary(&self, limit: u32) -> StoreResult<u64> {
         summary::fold(self, limit).await
+    }
+}
+
+/// The columns of a registration.
+struct RecordColumns {
+    id: Uuid,
+    event_id: i64,
+    form_version: i64,
+    reference: String,
+    status: String,
+    duplicate_of: Option<Uuid>,
+    shown_status: Option<String>,
+    answers: String,
+    name: String,
+    email: String,
+    organization: Option<String>,
+    country: Option<String>,
+    category: Option<String>,
+    attendance: Option<String>,
+    language: String,
+    request_id: String,
+    search_text: String,
+    created_at: i64,
+    updated_at: i64,
+    erased_at: Option<i64>,
+}
+
+impl RecordColumns {
+    fn into_record(self) -> StoreResult<Record> {
+        let status = status(&self.status)?;
+        Ok(Record {
+            id: RegistrationId(self.id),
+            event: EventId(self.event_id),
+            form_version: self.form_version as i32,
+            reference: reference(&self.reference)?,
+            status,
+            duplicate_of: self.duplicate_of.map(RegistrationId),
+            shown_status: self.shown_status.as_deref().map_or(Ok(status), convert::status)?,
+            answers: json(&self.answers)?,
+            columns: Columns {
+                name: self.name,
+                email: self.email,
+                organization: self.organization,
+                country: self.country,
+                category: self.category,
+                attendance: self.attendance,
+                search_text: self.search_text,
+            },
+            language: language(&self.language)?,
+            request_id: self.request_id,
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+            erased_at: self.erased_at.map(time).transpose()?,
+        })
     }
 }
 

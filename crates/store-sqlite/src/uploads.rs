@@ -84,6 +84,11 @@ impl Uploads for SqliteStore {
             .map_err(store_error)
     }
 
+    async fn unclaimed(&self) -> StoreResult<u64> {
+        let bytes = sqlx::query_scalar!(r#"select coalesce(sum(size), 0) as "bytes!: i64" from upload"#);
+        Ok(bytes.fetch_one(&self.readers).await.map_err(store_error)? as u64)
+    }
+
     async fn reap(&self, before: Timestamp) -> StoreResult<u64> {
         let before = before.as_microsecond();
         let mut reaped = 0;
@@ -201,7 +206,7 @@ async fn insert_chunk(tx: &mut SqliteConnection, id: FileId, index: u32, chunk: 
     Ok(())
 }
 
-async fn delete_chunks(tx: &mut SqliteConnection, id: FileId) -> StoreResult<()> {
+pub(crate) async fn delete_chunks(tx: &mut SqliteConnection, id: FileId) -> StoreResult<()> {
     sqlx::query!("delete from file_chunk where file_id = ?", id.0).execute(tx).await.map_err(store_error)?;
     Ok(())
 }

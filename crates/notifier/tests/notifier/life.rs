@@ -23,7 +23,7 @@ async fn without_a_relay_mails_are_files() {
     to.sort();
     assert_eq!(to, [DESK, "t.banda@example.org"]);
     notifier.stop().await;
-    assert_eq!(house.store.unassigned(10).await.unwrap(), []);
+    assert_eq!(house.store.unassigned(SystemClock.now(), 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -68,7 +68,11 @@ async fn what_was_begun_is_finished_at_the_end_and_nothing_else() {
     notifier.stop().await;
     let sent = house.mails().await.into_iter().filter(|mail| mail.state == MailState::Sent).count();
     assert_eq!(sent, 2);
-    assert_eq!(house.store.unassigned(10).await.unwrap().len(), 2, "the second registration waits for the next start");
+    assert_eq!(
+        house.store.unassigned(SystemClock.now(), 10).await.unwrap().len(),
+        2,
+        "the second registration waits for the next start"
+    );
 }
 
 #[tokio::test]

@@ -97,7 +97,12 @@ impl House {
         let answers = json!({"last_name": "Banda", "email": email, "category": "student", "attendance": "onsite"});
         let form = &self.parsed.form;
         let counted = deltas(form, &Answers::from_json(form, &answers), Status::Confirmed, self.parsed.day(at));
-        let to = |recipient: &str, kind, language| NewNotification { recipient: recipient.to_owned(), kind, language };
+        let to = |recipient: &str, kind, language| NewNotification {
+            recipient: recipient.to_owned(),
+            kind,
+            language,
+            window: None,
+        };
         let new = NewRegistration {
             id: RegistrationId(id),
             event: self.event,
@@ -113,6 +118,7 @@ impl House {
             places: Vec::new(),
             when_full: WhenFull::Waiting,
             notifications: vec![to(DESK, Kind::Registered, Language::En), to(email, Kind::Confirmation, Language::Fr)],
+            if_duplicate: None,
             summary: counted,
             at,
         };

@@ -47,8 +47,12 @@ pub async fn hostile_strings_come_back_as_they_went_in(store: &dyn Store) {
         let mut file = small_file(text, text.as_bytes());
         file.name = text.to_owned();
         new.attachments = vec![file.clone()];
-        new.notifications =
-            vec![NewNotification { recipient: text.to_owned(), kind: Kind::Registered, language: Language::En }];
+        new.notifications = vec![NewNotification {
+            recipient: text.to_owned(),
+            kind: Kind::Registered,
+            language: Language::En,
+            window: None,
+        }];
         new.summary = vec![count(text, text)];
         confirmed(store, &new).await;
 
@@ -65,7 +69,7 @@ pub async fn hostile_strings_come_back_as_they_went_in(store: &dyn Store) {
         store.fold_summary(100).await.expect("folds");
         assert_eq!(store.summary(event).await.expect("reads").count(text, text), 1);
 
-        assert_eq!(store.unassigned(10).await.expect("reads")[0].recipient, text);
+        assert_eq!(store.unassigned(at(60), 10).await.expect("reads")[0].recipient, text);
         let mail = make_all(store).await.remove(0);
         let leased = store.lease(10, SignedDuration::from_mins(10)).await.expect("leases").remove(0);
         assert_eq!(leased.recipient, text);

@@ -7,7 +7,7 @@ use super::setting::{at, camp, confirmed, fresh_uuid, import, mail_of, make_all,
 use crate::event::WhenFull;
 use crate::ids::MailId;
 use crate::language::Language;
-use crate::notification::{Kind, LeasedMail, MailRow, MailState, NewMail};
+use crate::notification::{Kind, LeasedEntry, LeasedMail, MailRow, MailState, NewMail};
 use crate::ports::Store;
 use crate::stored::{NewRegistration, OutboxDepth};
 
@@ -36,7 +36,7 @@ pub async fn notifications_wait_in_order_until_a_mail_carries_them(store: &dyn S
     let (first, second) = (somebody(event), somebody(event));
     confirmed(store, &first).await;
     confirmed(store, &second).await;
-    let waiting = store.unassigned(10).await.expect("reads");
+    let waiting = store.unassigned(at(60), 10).await.expect("reads");
     assert!(waiting.is_sorted_by(|one, next| one.id < next.id), "oldest first");
     let what: Vec<_> = waiting
         .iter()
@@ -49,11 +49,11 @@ pub async fn notifications_wait_in_order_until_a_mail_carries_them(store: &dyn S
         ]
     };
     assert_eq!(what, [expected(first.id), expected(second.id)].concat());
-    assert_eq!(store.unassigned(3).await.expect("reads"), waiting[..3]);
+    assert_eq!(store.unassigned(at(60), 3).await.expect("reads"), waiting[..3]);
 
-    assert_eq!(store.make(&[mail_of(&waiting[0]), mail_of(&waiting[2])]).await.expect("makes"), 2);
-    assert_eq!(store.unassigned(10).await.expect("reads"), [waiting[1].clone(), waiting[3].clone()]);
-    assert_eq!(store.make(&[]).await.expect("makes"), 0);
+    assert_eq!(store.make(&[mail_of(&waiting[0]), mail_of(&waiting[2])]).await.expect("makes").mails, 2);
+    assert_eq!(store.unassigned(at(60), 10).await.expect("reads"), [waiting[1].clone(), waiting[3].clone()]);
+    assert_eq!(store.make(&[]).await.expect("makes").mails, 0);
 }
 
 pub async fn a_mail_whose_notification_is_carried_is_left_out_whole(store: &dyn Store) {
@@ -61,15 +61,15 @@ pub async fn a_mail_whose_notification_is_carried_is_left_out_whole(store: &dyn 
     for _ in 0..2 {
         confirmed(store, &somebody(event)).await;
     }
-    let waiting = store.unassigned(10).await.expect("reads");
-    assert_eq!(store.make(&[mail_of(&waiting[1])]).await.expect("makes"), 1);
+    let waiting = store.unassigned(at(60), 10).await.expect("reads");
+    assert_eq!(store.make(&[mail_of(&waiting[1])]).await.expect("makes").mails, 1);
 
     let mixed = NewMail { notifications: vec![waiting[0].id, waiting[1].id], ..mail_of(&waiting[0]) };
     let (again, fine) = (mail_of(&waiting[1]), mail_of(&waiting[2]));
-    assert_eq!(store.make(&[mixed.clone(), again.clone(), fine.clone()]).await.expect("makes"), 1);
+    assert_eq!(store.make(&[mixed.clone(), again.clone(), fine.clone()]).await.expect("makes").mails, 1);
     let rest = [waiting[0].clone(), waiting[3].clone()];
     assert_eq!(
-        store.unassigned(10).await.expect("reads"),
+        store.unassigned(at(60), 10).await.expect("reads"),
         rest,
         "the other notification of the mixed mail still waits"
     );
@@ -82,20 +82,20 @@ pub async fn two_notifiers_make_each_mail_once(store: &dyn Store) {
     for _ in 0..10 {
         confirmed(store, &somebody(event)).await;
     }
-    let waiting = store.unassigned(100).await.expect("reads");
+    let waiting = store.unassigned(at(60), 100).await.expect("reads");
     let batches: Vec<Vec<NewMail>> = (0..4).map(|_| waiting.iter().map(mail_of).collect()).collect();
     let made = join_all(batches.iter().map(|batch| store.make(batch))).await;
-    assert_eq!(made.into_iter().map(|made| made.expect("makes")).sum::<usize>(), 20);
-    assert_eq!(store.unassigned(100).await.expect("reads"), Vec::new());
+    assert_eq!(made.into_iter().map(|made| made.expect("makes").mails).sum::<usize>(), 20);
+    assert_eq!(store.unassigned(at(60), 100).await.expect("reads"), Vec::new());
     assert_eq!(store.list(None, None, 100).await.expect("lists").len(), 20);
 }
 
 pub async fn a_leased_mail_tells_everything_about_itself(store: &dyn Store) {
     let event = camp(store, &[]).await;
     let ids = [confirmed(store, &somebody(event)).await, confirmed(store, &somebody(event)).await];
-    let waiting = store.unassigned(10).await.expect("reads");
+    let waiting = store.unassigned(at(60), 10).await.expect("reads");
     let digest = NewMail { notifications: vec![waiting[0].id, waiting[2].id], ..mail_of(&waiting[0]) };
-    assert_eq!(store.make(std::slice::from_ref(&digest)).await.expect("makes"), 1);
+    assert_eq!(store.make(std::slice::from_ref(&digest)).await.expect("makes").mails, 1);
     let leased = lease(store, 10).await;
     let expected = LeasedMail {
         id: digest.id,
@@ -106,7 +106,12 @@ pub async fn a_leased_mail_tells_everything_about_itself(store: &dyn Store) {
         message_id: digest.message_id,
         attempts: 0,
         created_at: leased[0].created_at,
-        registrations: ids.to_vec(),
+        window: None,
+        part: 1,
+        entries: vec![
+            LeasedEntry { registration: ids[0], kind: Kind::Registered, at: waiting[0].created_at },
+            LeasedEntry { registration: ids[1], kind: Kind::Registered, at: waiting[2].created_at },
+        ],
     };
     assert_eq!(leased, [expected]);
 }
@@ -215,9 +220,9 @@ pub async fn mails_are_listed_newest_first_by_event_and_state(store: &dyn Store)
     let (first, second) = (somebody(event), somebody(event));
     confirmed(store, &first).await;
     confirmed(store, &second).await;
-    let waiting = store.unassigned(10).await.expect("reads");
+    let waiting = store.unassigned(at(60), 10).await.expect("reads");
     let digest = NewMail { notifications: vec![waiting[0].id, waiting[2].id], ..mail_of(&waiting[0]) };
-    assert_eq!(store.make(&[digest.clone(), mail_of(&waiting[1])]).await.expect("makes"), 2);
+    assert_eq!(store.make(&[digest.clone(), mail_of(&waiting[1])]).await.expect("makes").mails, 2);
     store.park(digest.id, "552 too large").await.expect("parks");
     confirmed(store, &somebody(other)).await;
     make_all(store).await;

@@ -120,7 +120,7 @@ pub async fn who_waits_is_counted_as_waiting(store: &dyn Store) {
     let summary = store.summary(event).await.expect("reads");
     assert_eq!((summary.count("status", "confirmed"), summary.count("status", "waiting")), (1, 2));
     assert_eq!((summary.total(), summary.count("day", "2026-06-01")), (3, 3));
-    assert_eq!(store.unassigned(10).await.expect("reads").len(), 6, "who waits is told too");
+    assert_eq!(store.unassigned(at(60), 10).await.expect("reads").len(), 6, "who waits is told too");
 }
 
 pub async fn a_key_without_a_counter_is_no_limit(store: &dyn Store) {

@@ -100,13 +100,16 @@ pub fn somebody(event: EventId) -> NewRegistration {
                 recipient: "desk@example.org".to_owned(),
                 kind: Kind::Registered,
                 language: Language::En,
+                window: None,
             },
             NewNotification {
                 recipient: "t.banda@example.org".to_owned(),
                 kind: Kind::Confirmation,
                 language: Language::Fr,
+                window: None,
             },
         ],
+        if_duplicate: None,
         summary: vec![count("status", "confirmed"), count("day", "2026-06-01"), count("field:category", "student")],
         at: at(60),
     }
@@ -145,7 +148,7 @@ pub async fn counter(store: &dyn Store, event: EventId, key: &str) -> Option<Pla
 /// Wants that nothing at all is there of an event's registrations but the event.
 pub async fn assert_nothing_is_left(store: &dyn Store, event: EventId) {
     assert_eq!(store.latest(event, 10).await.expect("latest"), Vec::new());
-    assert_eq!(store.unassigned(10).await.expect("unassigned"), Vec::new());
+    assert_eq!(store.unassigned(at(60), 10).await.expect("unassigned"), Vec::new());
     assert_eq!(store.summary(event).await.expect("summary").total(), 0);
     assert_eq!(store.fold_summary(100).await.expect("fold"), 0, "no delta is left");
 }
@@ -213,14 +216,15 @@ pub fn mail_of(notification: &PendingNotification) -> NewMail {
         kind: notification.kind,
         language: notification.language,
         message_id: format!("<{}@example.org>", id.0),
+        window: notification.window,
         notifications: vec![notification.id],
     }
 }
 
 /// Makes a mail of every notification that waits; gives them in the order of their notifications.
 pub async fn make_all(store: &dyn Store) -> Vec<NewMail> {
-    let waiting = store.unassigned(1000).await.expect("unassigned");
+    let waiting = store.unassigned(at(60), 1000).await.expect("unassigned");
     let mails: Vec<NewMail> = waiting.iter().map(mail_of).collect();
-    assert_eq!(store.make(&mails).await.expect("makes"), mails.len());
+    assert_eq!(store.make(&mails).await.expect("makes").mails, mails.len());
     mails
 }

@@ -79,7 +79,7 @@ impl Days {
 }
 
 /// `17:00` or `17:00:00`.
-fn parse_clock(written: &str) -> Option<Time> {
+pub(super) fn parse_clock(written: &str) -> Option<Time> {
     let mut parts = written.trim().split(':').map(|part| {
         let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
         if digits { part.parse::<i8>().ok() } else { None }

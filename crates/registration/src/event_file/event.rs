@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::dates::{Days, Edge};
+use super::dates::{Days, Edge, parse_clock};
 use super::reader::{Section, Value, shown};
 use super::{EventFileError, RESERVED_SLUGS, fields};
 use crate::country;
-use crate::event::{Delivery, Event, Organizer, Privacy, Venue, WhenFull};
+use crate::event::{Delivery, Event, Organizer, Privacy, Retention, Venue, WhenFull};
 use crate::form::Form;
 use crate::language::{Language, Text};
 use crate::validate::is_email;
@@ -37,14 +37,8 @@ pub(super) const KEYS: [&str; 21] = [
     "retention",
 ];
 
-/// Keys that the format reserves for what is not there yet.
-const NOT_YET: [&str; 2] = ["one_per_address", "retention"];
-
 /// Reads the event.
 pub(super) fn read(top: &Section<'_>, imported_at: Timestamp) -> Result<Event, EventFileError> {
-    if let Some(value) = NOT_YET.iter().find_map(|key| top.get(key)) {
-        return Err(value.wrong("this version of Karibu cannot do it yet; leave the key out"));
-    }
     let languages = languages(top.need("languages")?)?;
     let name = top.need("name")?.text(&languages, false)?;
     let zone = zone(top.need("zone")?)?;
@@ -95,6 +89,8 @@ pub(super) fn read(top: &Section<'_>, imported_at: Timestamp) -> Result<Event, E
         categories,
         organizers: organizers(top, &languages)?,
         show_views: top.get("show_views").map(|value| value.boolean()).transpose()?.unwrap_or(false),
+        one_per_address: top.get("one_per_address").map(|value| value.boolean()).transpose()?.unwrap_or(false),
+        retention: retention(top)?,
         privacy: privacy(top.need("privacy")?, &languages)?,
         form: Form { fields },
         languages,
@@ -179,14 +175,67 @@ fn organizers(top: &Section<'_>, languages: &[Language]) -> Result<Vec<Organizer
 
 fn delivery(value: Value<'_>) -> Result<Delivery, EventFileError> {
     let written = value.string()?;
-    if written.starts_with("every ") || written.starts_with("daily ") {
-        return Err(value.wrong(format!(
-            "`{}`: this version of Karibu sends no digests yet; write `each` or `off`",
+    let words: Vec<&str> = written.split_whitespace().collect();
+    let delivery = match words[..] {
+        ["each"] => Some(Delivery::Each),
+        ["off"] => Some(Delivery::Off),
+        ["every", stretch] => {
+            let minutes = minutes(stretch).filter(|minutes| (SHORTEST_DIGEST..=LONGEST_DIGEST).contains(minutes));
+            minutes.map(|minutes| Delivery::Every { minutes })
+        }
+        ["daily", clock] => parse_clock(clock).filter(|at| at.second() == 0).map(|at| Delivery::Daily { at }),
+        _ => None,
+    };
+    delivery.ok_or_else(|| {
+        value.wrong(format!(
+            "`{}` must be \"each\", \"every 30m\" (from 5m to 12h), \"daily 18:00\" (in the event's zone) or \"off\"",
             shown(&written)
-        )));
-    }
-    value.word(&[("each", Delivery::Each), ("off", Delivery::Off)])
+        ))
+    })
 }
+
+/// Shortest and longest stretch of a digest, in minutes.
+const SHORTEST_DIGEST: u32 = 5;
+const LONGEST_DIGEST: u32 = 12 * 60;
+
+/// `30m` or `2h`, in minutes.
+fn minutes(written: &str) -> Option<u32> {
+    let units = [("m", 1), ("h", 60)];
+    let (number, unit) = units.into_iter().find_map(|(name, unit)| Some((written.strip_suffix(name)?, unit)))?;
+    let digits = (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { number.parse::<u32>().ok().map(|number| number * unit) } else { None }
+}
+
+fn retention(top: &Section<'_>) -> Result<Retention, EventFileError> {
+    let Some(value) = top.get("retention") else { return Ok(Retention::default()) };
+    let section = value.section("the retention", &["attachments", "answers"])?;
+    let days = |key: &str| section.get(key).map(stretch_in_days).transpose();
+    let retention = Retention { attachments_days: days("attachments")?, answers_days: days("answers")? };
+    if let (Some(files), Some(answers)) = (retention.attachments_days, retention.answers_days)
+        && files > answers
+    {
+        return Err(value.wrong("`attachments` cannot be kept for longer than `answers`: they are erased together"));
+    }
+    Ok(retention)
+}
+
+/// `30d`, `6w` or `1y`, in days.
+fn stretch_in_days(value: Value<'_>) -> Result<u32, EventFileError> {
+    let written = value.string()?;
+    let units = [("d", 1), ("w", 7), ("y", 365)];
+    let parsed = units.into_iter().find_map(|(name, unit)| {
+        let number = written.strip_suffix(name)?;
+        let digits = (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        let days = if digits { number.parse::<u32>().ok()? * unit } else { return None };
+        (1..=LONGEST_RETENTION).contains(&days).then_some(days)
+    });
+    parsed.ok_or_else(|| {
+        value.wrong("must be a length like \"30d\", \"6w\" or \"1y\", counted from the event's last day")
+    })
+}
+
+/// Longest retention, in days.
+const LONGEST_RETENTION: u32 = 100 * 365;
 
 fn privacy(value: Value<'_>, languages: &[Language]) -> Result<Privacy, EventFileError> {
     let section = value.section("the privacy notice", &["what", "how_long", "readers", "contact"])?;

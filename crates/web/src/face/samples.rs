@@ -7,7 +7,7 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use presentation::words::Words;
 use registration::attachment::Media;
-use registration::event::{Event, Privacy, Venue, WhenFull};
+use registration::event::{Event, Privacy, Retention, Venue, WhenFull};
 use registration::form::Form;
 use registration::ids::{EventId, FileId, SubmissionId};
 use registration::language::{Language, Text};
@@ -104,6 +104,8 @@ pub(super) fn event() -> Event {
         organizers: Vec::new(),
         languages: Language::ALL.into(),
         show_views: true,
+        one_per_address: false,
+        retention: Retention::default(),
         privacy: Privacy {
             what: both(
                 "What you enter in this form, and the file you attach.",
