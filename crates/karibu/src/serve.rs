@@ -194,6 +194,9 @@ impl House<'_> {
             version: env!("CARGO_PKG_VERSION"),
             commit: cli::COMMIT,
             trusted_proxies: self.serve.trusted_proxies.clone(),
+            // A browser that may not go on past a warning would be locked out by a certificate of our own.
+            hsts: matches!(self.serve.tls, Tls::Files(..)) && self.public_url.scheme() == "https" && !self.is_local(),
+            limits: self.serve.limits,
         }
     }
 

@@ -75,6 +75,7 @@ fn line(field: &Field, answer: &Answer, words: &Words) -> Option<Line> {
                 [("name", (&answer.name).into()), ("type", answer.media.name().into()), ("size", (&size).into())];
             words.fill("answer-file", &values)
         }
+        Answer::Later => words.get("answer-later"),
     };
     let label = field.label.get(words.language()).to_owned();
     (!text.is_empty()).then(|| Line { key: field.key.clone(), label, text, free_text, file })

@@ -54,6 +54,11 @@ pub fn registered(slug: &str, token: &str) -> String {
     format!("/{slug}/registered/{token}")
 }
 
+/// Where a registrant adds or replaces attachments.
+pub fn attachments(slug: &str, token: &str) -> String {
+    format!("/{slug}/attachments/{token}")
+}
+
 /// Calendar file of an event.
 pub fn calendar(slug: &str) -> String {
     format!("/{slug}/event.ics")

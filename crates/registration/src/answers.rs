@@ -26,6 +26,8 @@ pub enum Answer {
     Choices(Vec<String>),
     /// A file.
     File(FileAnswer),
+    /// A file that the registrant will attach later, by the link of the confirmation.
+    Later,
 }
 
 /// What the answers say about a file; its content is an attachment of the same id.
@@ -66,7 +68,7 @@ impl Answers {
     }
 
     /// The JSON document: text, choice, date and country as strings, numbers as numbers, yes/no and consent as booleans,
-    /// several choices as an array, a file as `{"id", "name", "type", "size"}`.
+    /// several choices as an array, a file as `{"id", "name", "type", "size"}`, one that is to follow as `{"later": true}`.
     pub fn to_json(&self) -> Value {
         let entries = self.0.iter().map(|(key, answer)| {
             let value = match answer {
@@ -78,6 +80,7 @@ impl Answers {
                 Answer::File(file) => {
                     json!({ "id": file.id.0, "name": file.name, "type": file.media.mime(), "size": file.size })
                 }
+                Answer::Later => json!({ "later": true }),
             };
             (key.clone(), value)
         });
@@ -105,6 +108,7 @@ fn read(kind: &FieldKind, value: &Value) -> Option<Answer> {
         FieldKind::Multi { .. } => {
             Answer::Choices(value.as_array()?.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
         }
+        FieldKind::File { .. } if value.get("later") == Some(&Value::Bool(true)) => Answer::Later,
         FieldKind::File { .. } => Answer::File(FileAnswer {
             id: FileId(value.get("id")?.as_str()?.parse().ok()?),
             name: value.get("name")?.as_str()?.to_owned(),

@@ -9,6 +9,9 @@ pub const SMALL_FILE: usize = 256 * 1024;
 /// Size of a stored chunk of a large file, in bytes.
 pub const CHUNK: usize = 256 * 1024;
 
+/// Unfinished uploads of one field of one form; a double click needs two. When there is one more, the oldest goes.
+pub const UNFINISHED: u32 = 8;
+
 /// Largest width or height of an image, in pixels.
 pub const MAX_IMAGE_SIDE: u32 = 20_000;
 

@@ -57,6 +57,7 @@ macro_rules! contract_tests {
             files::large_files_come_back_byte_for_byte,
             files::an_adopted_upload_is_kept_no_longer,
             files::an_upload_that_is_gone_leaves_nothing,
+            files::unfinished_uploads_of_a_form_are_bounded,
             files::an_unfinished_upload_is_not_adopted,
             files::an_upload_of_another_form_is_not_adopted,
             files::left_over_uploads_of_a_form_go_with_its_registration,

@@ -124,7 +124,8 @@ pub trait Registrations: Send + Sync {
 /// Uploads that wait for their registration, and the content of all files.
 #[async_trait]
 pub trait Uploads: Send + Sync {
-    /// Begins an upload of a large file; chunks follow in short commits.
+    /// Begins an upload of a large file; chunks follow in short commits. Of its form and field only the latest
+    /// [`crate::attachment::UNFINISHED`] unfinished ones stay.
     async fn begin(&self, id: FileId, submission: SubmissionId, field: &str, at: Timestamp) -> StoreResult<()>;
     /// Appends chunk `index` (0, 1, 2 …), at most [`crate::attachment::CHUNK`] bytes.
     async fn append(&self, id: FileId, index: u32, chunk: &[u8]) -> StoreResult<()>;

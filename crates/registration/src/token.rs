@@ -17,6 +17,9 @@ pub const FORM_TOKEN_DAYS: i64 = 30;
 /// How long an organiser's link is valid.
 pub const ORGANIZER_LINK_DAYS: i64 = 30;
 
+/// Ends the payload of a form's token that carries [`FormToken::asked`].
+const ASKED: u8 = 1;
+
 /// Signs with the first key and accepts all of them: the list is how keys are rotated.
 #[derive(Clone)]
 pub struct Signer {
@@ -45,6 +48,9 @@ pub struct FormToken {
     pub submission: SubmissionId,
     /// When the form was opened; whole seconds.
     pub opened: Timestamp,
+    /// It came back once because something about it was not like a person's, and said "press again": whoever then presses
+    /// again is not asked a second time.
+    pub asked: bool,
 }
 
 /// What an organiser's link opens.
@@ -73,6 +79,9 @@ impl Signer {
         payload.extend(token.form_version.to_be_bytes());
         payload.extend(token.submission.0.as_bytes());
         payload.extend(token.opened.as_second().to_be_bytes());
+        if token.asked {
+            payload.push(ASKED);
+        }
         self.seal(Purpose::Form, &payload)
     }
 
@@ -94,11 +103,9 @@ impl Signer {
             form_version: i32::from_be_bytes(take(&mut rest)?),
             submission: SubmissionId(uuid::Uuid::from_bytes(take(&mut rest)?)),
             opened: time(&mut rest)?,
+            asked: rest == [ASKED],
         };
-        if !rest.is_empty() {
-            return Err(TokenError::Invalid);
-        }
-        Ok(token)
+        if rest.is_empty() || token.asked { Ok(token) } else { Err(TokenError::Invalid) }
     }
 
     /// Signs the link of the page after registering; it does not expire.
@@ -108,9 +115,18 @@ impl Signer {
 
     /// Reads the link of the page after registering.
     pub fn read_registered(&self, text: &str) -> Result<RegistrationId, TokenError> {
-        let payload = self.open(Purpose::Registered, text)?;
-        let id = payload.try_into().map_err(|_| TokenError::Invalid)?;
-        Ok(RegistrationId(uuid::Uuid::from_bytes(id)))
+        self.read_registration(Purpose::Registered, text)
+    }
+
+    /// Signs the link by which a registrant adds or replaces attachments. It carries no date: it works until the event's
+    /// registration closes, also when that is moved after the link was mailed.
+    pub fn attachments(&self, id: RegistrationId) -> String {
+        self.seal(Purpose::Attachments, id.0.as_bytes())
+    }
+
+    /// Reads the link by which a registrant adds or replaces attachments.
+    pub fn read_attachments(&self, text: &str) -> Result<RegistrationId, TokenError> {
+        self.read_registration(Purpose::Attachments, text)
     }
 
     /// Signs an organiser's link.
@@ -139,6 +155,12 @@ impl Signer {
         Ok(OrganizerToken { event, registration, organizer, expires })
     }
 
+    fn read_registration(&self, purpose: Purpose, text: &str) -> Result<RegistrationId, TokenError> {
+        let payload = self.open(purpose, text)?;
+        let id = payload.try_into().map_err(|_| TokenError::Invalid)?;
+        Ok(RegistrationId(uuid::Uuid::from_bytes(id)))
+    }
+
     fn seal(&self, purpose: Purpose, payload: &[u8]) -> String {
         let key = self.keys.first().map_or(&[][..], Vec::as_slice);
         let signature = mac(key, purpose, payload).finalize().into_bytes();
@@ -163,6 +185,7 @@ impl Signer {
 enum Purpose {
     Form,
     Registered,
+    Attachments,
     Organizer,
 }
 
@@ -170,6 +193,7 @@ fn mac(key: &[u8], purpose: Purpose, payload: &[u8]) -> Hmac<Sha256> {
     let purpose: &[u8] = match purpose {
         Purpose::Form => b"karibu form 1\0",
         Purpose::Registered => b"karibu registered 1\0",
+        Purpose::Attachments => b"karibu attachments 1\0",
         Purpose::Organizer => b"karibu organizer 1\0",
     };
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
@@ -204,6 +228,7 @@ mod tests {
             form_version: 3,
             submission: SubmissionId(uuid::Uuid::from_u128(42)),
             opened: Timestamp::from_second(1_800_000_000).unwrap(),
+            asked: false,
         }
     }
 
@@ -234,6 +259,23 @@ mod tests {
         for junk in ["", ".", "..", "a.b", "é.é", &"A".repeat(5000)] {
             assert_eq!(signer.read_form(junk, form.opened), Err(TokenError::Invalid));
         }
+    }
+
+    #[test]
+    fn a_form_token_tells_whether_it_was_asked_again() {
+        let signer = signer(1);
+        let asked = FormToken { asked: true, ..form() };
+        let text = signer.form(&asked);
+        assert_eq!(signer.read_form(&text, asked.opened), Ok(asked));
+        assert_ne!(text, signer.form(&form()));
+    }
+
+    #[test]
+    fn the_links_of_a_registration_are_not_taken_for_each_other() {
+        let (signer, id) = (signer(1), RegistrationId(uuid::Uuid::from_u128(9)));
+        assert_eq!(signer.read_attachments(&signer.attachments(id)), Ok(id));
+        assert_eq!(signer.read_attachments(&signer.registered(id)), Err(TokenError::Invalid));
+        assert_eq!(signer.read_registered(&signer.attachments(id)), Err(TokenError::Invalid));
     }
 
     #[test]

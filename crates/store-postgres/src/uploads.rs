@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use registration::attachment::CHUNK;
+use registration::attachment::{CHUNK, UNFINISHED};
 use registration::ids::{FileId, SubmissionId};
 use registration::ports::{StoreError, StoreResult, Uploads};
 use registration::stored::{FileContent, FileRow, NewAttachment};
@@ -27,6 +27,8 @@ impl Uploads for PostgresStore {
     async fn begin(&self, id: FileId, submission: SubmissionId, field: &str, at: Timestamp) -> StoreResult<()> {
         let at = to_time(at)?;
         within(PATIENCE, async {
+            let mut tx = self.begin().await?;
+            lock_files(&mut tx, submission).await?;
             sqlx::query!(
                 "insert into upload (id, submission_id, field, state, size, created_at) values ($1, $2, $3, 'begun', 0, $4)",
                 id.0,
@@ -34,10 +36,21 @@ impl Uploads for PostgresStore {
                 field,
                 at
             )
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
             .map_err(store_error)?;
-            Ok(())
+            let surplus = sqlx::query_scalar!(
+                "delete from upload where id in (
+                     select id from upload where submission_id = $1 and field = $2 and state = 'begun'
+                     order by id desc offset $3)
+                 returning id",
+                submission.0,
+                field,
+                i64::from(UNFINISHED)
+            );
+            let surplus = surplus.fetch_all(&mut *tx).await.map_err(store_error)?;
+            delete_chunks(&mut tx, &surplus).await?;
+            tx.commit().await.map_err(store_error)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use registration::attachment::CHUNK;
+use registration::attachment::{CHUNK, UNFINISHED};
 use registration::ids::{FileId, SubmissionId};
 use registration::ports::{StoreError, StoreResult, Uploads};
 use registration::stored::{FileContent, FileRow, NewAttachment};
@@ -23,6 +23,18 @@ impl Uploads for SqliteStore {
     async fn begin(&self, id: FileId, submission: SubmissionId, field: &str, at: Timestamp) -> StoreResult<()> {
         let mut tx = self.write().await?;
         insert_upload(&mut tx, id, submission, field, at).await?;
+        let surplus = sqlx::query_scalar!(
+            r#"delete from upload where id in (
+                   select id from upload where submission_id = ? and field = ? and state = 'begun'
+                   order by id desc limit -1 offset ?)
+               returning id as "id: uuid::Uuid""#,
+            submission.0,
+            field,
+            UNFINISHED
+        );
+        for id in surplus.fetch_all(&mut *tx).await.map_err(store_error)? {
+            delete_chunks(&mut tx, FileId(id)).await?;
+        }
         tx.commit().await.map_err(store_error)
     }
 

@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod letters;
+pub mod observatory;
 pub mod postgres;
 pub mod registrant;
 pub mod serve;

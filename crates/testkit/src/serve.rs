@@ -49,6 +49,9 @@ impl Served {
             .env("KARIBU_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("KARIBU_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
             .env("KARIBU_DATA_DIR", self.data())
+            // Tests are faster than people, and all come from one address.
+            .env("KARIBU_MIN_FILL", "0s")
+            .env("KARIBU_RATE_LIMIT", "off")
             .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a handle can be copied"))

@@ -5,8 +5,10 @@
 
 pub mod face;
 
+mod client;
 mod errors;
 mod events;
+mod limits;
 mod middleware;
 mod multipart;
 mod origin;
@@ -18,4 +20,5 @@ mod state;
 mod views;
 mod visit;
 
+pub use limits::{Limits, RateLimit, UploadQuota};
 pub use state::{Network, Web, WebSettings, web};

@@ -30,6 +30,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
+/// Two years.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+
 const X_INSTANCE: HeaderName = HeaderName::from_static("x-instance");
 
 pub(crate) async fn around(State(web): State<Web>, request: Request, next: Next) -> Response<Body> {
@@ -55,6 +58,9 @@ pub(crate) async fn around(State(web): State<Web>, request: Request, next: Next)
 fn say(headers: &mut HeaderMap, web: &Web, request_id: &str) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if web.inner.settings.hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     for (name, value) in [(X_INSTANCE, web.inner.settings.instance.as_str()), (X_REQUEST_ID, request_id)] {
         if let Ok(value) = HeaderValue::from_str(value) {

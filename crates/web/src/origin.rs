@@ -4,30 +4,40 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use url::{Host, Url};
 
-/// Whether a POST comes from another site: by `Sec-Fetch-Site` (W3C Fetch Metadata), and by `Origin` (RFC 6454) compared
-/// with the public URL. A missing or `null` Origin is no evidence of anything: the form's token decides. When the public
-/// URL is loopback nobody knows by which name the machine is reached (a phone says its LAN address), so then Origin is
-/// compared with Host, which a foreign page cannot choose.
-pub(crate) fn is_foreign(headers: &HeaderMap, uri: &Uri, public_url: &Url) -> bool {
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
-        return true;
+/// Where a POST comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From one of our own pages, or from something that says nothing, which no page of the web can make a browser do.
+    Own,
+    /// `Origin: null`: the browser hides it. It may be our own page in a browser with strict settings, or another site.
+    Hidden,
+    /// From another site.
+    Foreign,
+}
+
+/// Judges by `Sec-Fetch-Site` (W3C Fetch Metadata), and by `Origin` (RFC 6454) compared with the public URL. When the
+/// public URL is loopback nobody knows by which name the machine is reached (a phone says its LAN address), so then Origin
+/// is compared with Host, which a foreign page cannot choose.
+pub(crate) fn origin(headers: &HeaderMap, uri: &Uri, public_url: &Url) -> Origin {
+    let site = headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site == "cross-site") {
+        return Origin::Foreign;
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else { return false };
-    if origins.next().is_some() {
-        return true;
-    }
-    let Ok(origin) = origin.to_str() else { return true };
+    let Some(origin) = origins.next() else { return Origin::Own };
+    let (None, Ok(origin)) = (origins.next(), origin.to_str()) else { return Origin::Foreign };
     if origin == "null" {
-        return false;
+        return if site.is_some_and(|site| site == "same-origin") { Origin::Own } else { Origin::Hidden };
     }
-    let Ok(url) = Url::parse(origin) else { return true };
-    if is_loopback(public_url) {
+    let Ok(url) = Url::parse(origin) else { return Origin::Foreign };
+    let own = if is_loopback(public_url) {
         let asked = host(headers, uri);
         let sent = origin.split_once("://").map(|(_, authority)| authority);
-        return !matches!((asked, sent), (Some(asked), Some(sent)) if asked.eq_ignore_ascii_case(sent));
-    }
-    url.origin() != public_url.origin()
+        matches!((asked, sent), (Some(asked), Some(sent)) if asked.eq_ignore_ascii_case(sent))
+    } else {
+        url.origin() == public_url.origin()
+    };
+    if own { Origin::Own } else { Origin::Foreign }
 }
 
 /// `Host`, or `:authority` of HTTP/2.
@@ -53,18 +63,23 @@ mod tests {
     use super::*;
 
     fn foreign(public_url: &str, headers: &[(&'static str, &str)]) -> bool {
+        judged(public_url, headers) != Origin::Own
+    }
+
+    fn judged(public_url: &str, headers: &[(&'static str, &str)]) -> Origin {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        is_foreign(&map, &Uri::from_static("/connect/register"), &public_url.parse().unwrap())
+        origin(&map, &Uri::from_static("/connect/register"), &public_url.parse().unwrap())
     }
 
     #[test]
     fn what_comes_from_our_own_page_or_does_not_say_passes() {
         let public = "https://register.example.org";
         assert!(!foreign(public, &[]));
-        assert!(!foreign(public, &[("origin", "null")]));
+        assert!(!foreign(public, &[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert_eq!(judged(public, &[("origin", "null")]), Origin::Hidden);
         assert!(!foreign(public, &[("origin", "https://register.example.org")]));
         assert!(!foreign(public, &[("origin", "https://register.example.org:443")]));
         assert!(!foreign(public, &[("sec-fetch-site", "same-origin")]));
@@ -110,6 +125,6 @@ mod tests {
         let mut map = HeaderMap::new();
         map.insert("origin", HeaderValue::from_static("https://192.168.1.7:8443"));
         let uri = Uri::from_static("https://192.168.1.7:8443/connect/register");
-        assert!(!is_foreign(&map, &uri, &"https://localhost:8443".parse().unwrap()));
+        assert_eq!(origin(&map, &uri, &"https://localhost:8443".parse().unwrap()), Origin::Own);
     }
 }

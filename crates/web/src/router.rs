@@ -24,6 +24,10 @@ impl Web {
             .route("/{event}/event.ics", get(calendar::get))
             .route("/{event}/register", get(registration::get::get).post(registration::post::post))
             .route("/{event}/registered/{token}", get(registration::registered::get))
+            .route(
+                "/{event}/attachments/{token}",
+                get(registration::attachments::get).post(registration::attachments::post),
+            )
             .route("/organizer/{token}", get(organizer::get))
             .route("/organizer/{token}/files/{file}", get(organizer::file))
             .route("/version", get(version::get))

@@ -17,6 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::events::Catalogue;
+use crate::limits::{Limits, Registrations, Uploads};
 use crate::pages::assets::Statics;
 use crate::views::ViewCounter;
 
@@ -37,8 +38,12 @@ pub struct WebSettings {
     pub version: &'static str,
     /// Commit it was built from.
     pub commit: &'static str,
-    /// Networks of proxies whose `X-Request-Id` counts.
+    /// Networks of proxies whose `X-Request-Id` and `X-Forwarded-For` count.
     pub trusted_proxies: Vec<Network>,
+    /// Whether browsers are told to come by https only for two years: not with a certificate that they do not trust.
+    pub hsts: bool,
+    /// What one address may do.
+    pub limits: Limits,
 }
 
 /// An IP network: an address and how many of its leading bits count.
@@ -79,6 +84,8 @@ pub(crate) struct Inner {
     pub(crate) catalogue: Catalogue,
     pub(crate) views: ViewCounter,
     pub(crate) statics: Statics,
+    pub(crate) registrations: Registrations,
+    pub(crate) uploads: Uploads,
 }
 
 /// The web role over a desk. It knows no event before the first [`Web::refresh`] that succeeds and answers 503 until then.
@@ -87,6 +94,8 @@ pub fn web(desk: Desk, signer: Arc<Signer>, settings: WebSettings, metrics: Metr
         inner: Arc::new(Inner {
             desk,
             signer,
+            registrations: Registrations::new(settings.limits.rate),
+            uploads: Uploads::new(settings.limits.uploads),
             settings,
             metrics,
             catalogue: Catalogue::default(),

@@ -12,9 +12,11 @@ use registration::event::Event;
 use registration::language::Language;
 use registration::stored::Page;
 
+use crate::client;
 use crate::errors::PageError;
 use crate::events::Entry;
 use crate::face::Shell;
+use crate::limits::Client;
 use crate::pieces::gzip;
 use crate::state::Web;
 
@@ -25,6 +27,8 @@ const WORTH_GZIP: usize = 600;
 pub(crate) struct Visit {
     pub(crate) web: Web,
     pub(crate) request_id: String,
+    /// Whom it is counted for.
+    pub(crate) client: Client,
     /// Whether the browser takes gzip.
     pub(crate) gzip: bool,
     /// The query without `lang`, for the language switch.
@@ -46,9 +50,11 @@ impl Visit {
         let mut wanted: Vec<Language> = asked.into_iter().collect();
         wanted.extend(accept_language(text(&header::ACCEPT_LANGUAGE)));
         let rest: Vec<&str> = pairs().filter(|pair| !pair.starts_with("lang=")).collect();
+        let client = client::address(request, &web.inner.settings.trusted_proxies).into();
         Self {
             web,
             request_id,
+            client,
             gzip: text(&header::ACCEPT_ENCODING).is_some_and(takes_gzip),
             query: rest.join("&"),
             asked,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use mail::Person;
 use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
-use web::Network;
+use web::{Limits, Network, RateLimit, UploadQuota};
 
 use self::gather::Values;
 use self::values::{Database, Mail, Tls};
@@ -77,6 +77,8 @@ pub(crate) struct ServeSettings {
     pub(crate) secret_keys: Option<Vec<Vec<u8>>>,
     /// Whose X-Forwarded-For counts.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// What one address may do.
+    pub(crate) limits: Limits,
 }
 
 impl Settings {
@@ -151,6 +153,19 @@ impl Settings {
             organizers: values.read("ORGANIZERS", values::addresses)?.unwrap_or_default(),
             secret_keys: values.read("SECRET_KEY", values::secret_keys)?,
             trusted_proxies,
+            limits: self.limits()?,
+        })
+    }
+
+    fn limits(&self) -> Outcome<Limits> {
+        let values = &self.values;
+        let burst = values.read("RATE_BURST", values::burst)?.unwrap_or(1);
+        let rate = values.read("RATE_LIMIT", values::rate)?.flatten();
+        let none = UploadQuota { per_address_and_day: 0, unclaimed: 0 };
+        Ok(Limits {
+            min_fill: values.read("MIN_FILL", values::duration)?.unwrap_or_default(),
+            rate: rate.map(|each| RateLimit { each, burst }),
+            uploads: values.read("UPLOAD_QUOTA", values::upload_quota)?.unwrap_or(none),
         })
     }
 
@@ -186,6 +201,8 @@ pub(crate) fn host_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn serve(pairs: &[(&str, &str)]) -> Outcome<ServeSettings> {
@@ -207,6 +224,9 @@ mod tests {
         assert_eq!(settings.mail, MailWay::Folder("./data/mail".into()));
         assert_eq!(settings.public_url, None);
         assert_eq!(settings.mail_connections, 8);
+        let rate = RateLimit { each: Duration::from_secs(1), burst: 120 };
+        let uploads = UploadQuota { per_address_and_day: 2 << 30, unclaimed: 5 << 30 };
+        assert_eq!(settings.limits, Limits { min_fill: Duration::from_secs(3), rate: Some(rate), uploads });
     }
 
     #[test]

@@ -29,7 +29,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 }
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 19] = [
+pub(crate) const TABLE: [Setting; 23] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -75,6 +75,25 @@ pub(crate) const TABLE: [Setting; 19] = [
     ),
     setting("CA_FILE", "FILE", None, "Extra root certificates (PEM) for connections to database and mail relay"),
     setting("TRUSTED_PROXIES", "NETWORKS", None, "Networks of the proxies in front of Karibu, e.g. `10.0.0.0/8,::1`"),
+    setting(
+        "RATE_LIMIT",
+        "RATE",
+        Some("60/min"),
+        "Registrations of one address (IPv6: of one /64) beyond RATE_BURST: such as `60/min`, or `off`",
+    ),
+    setting("RATE_BURST", "N", Some("120"), "Registrations of one address at once"),
+    setting(
+        "MIN_FILL",
+        "TIME",
+        Some("3s"),
+        "A form that comes back sooner is shown again to be sent once more; `0s` asks nobody",
+    ),
+    setting(
+        "UPLOAD_QUOTA",
+        "SIZE,SIZE",
+        Some("2GiB,5GiB"),
+        "Files taken: from one address in a day, and of all that wait for their form",
+    ),
     setting("INSTANCE", "NAME", None, "Name of this process in headers and logs [default: host name]"),
     setting("LOG", "FILTER", Some("info"), "`error`, `warn`, `info`, `debug`, or `info,web=debug`"),
     setting("LOG_FORMAT", "FORMAT", Some("text"), "`text` or `json`"),

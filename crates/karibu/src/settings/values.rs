@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mail::Person;
 use url::{Host, Url};
-use web::Network;
+use web::{Network, UploadQuota};
 
 /// How the pages are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +178,59 @@ pub(crate) fn instance(text: &str) -> Result<String, String> {
     }
 }
 
+/// A time such as `3s`, `30m`, `48h` or `500ms`, a day at most.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let milliseconds = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(|(unit, worth)| {
+        let number: u64 = digits(text.strip_suffix(unit)?)?;
+        number.checked_mul(worth).filter(|all| *all <= 86_400_000)
+    });
+    milliseconds.map(Duration::from_millis).ok_or_else(|| "give such as 3s, 500ms or 30m, a day at most".to_owned())
+}
+
+/// A rate such as `60/min`: the time between two. `off` is no limit.
+pub(crate) fn rate(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let each = text.split_once('/').and_then(|(number, unit)| {
+        let seconds = [("s", 1), ("min", 60), ("h", 3_600)].into_iter().find(|(name, _)| *name == unit.trim())?.1;
+        let number = digits(number.trim()).filter(|number| (1..=100_000).contains(number))?;
+        Some(Duration::from_secs(seconds) / number as u32)
+    });
+    each.map(Some).ok_or_else(|| "give such as 60/min, 2/s or 500/h, or off".to_owned())
+}
+
+/// How many registrations at once.
+pub(crate) fn burst(text: &str) -> Result<u32, String> {
+    digits(text)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| (1..=100_000).contains(number))
+        .ok_or_else(|| "give a number from 1 to 100000".to_owned())
+}
+
+/// Bytes of files: per address and day, and of all that wait for their form, such as `2GiB,5GiB`.
+pub(crate) fn upload_quota(text: &str) -> Result<UploadQuota, String> {
+    let advice = "give two sizes such as 2GiB,5GiB: per address and day, and of all files that wait for their form";
+    let sizes: Option<Vec<u64>> = text.split(',').map(|size| bytes(size.trim())).collect();
+    match sizes.as_deref() {
+        Some([per_address_and_day, unclaimed]) => {
+            Ok(UploadQuota { per_address_and_day: *per_address_and_day, unclaimed: *unclaimed })
+        }
+        _ => Err(advice.to_owned()),
+    }
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1_u64 << 40)]
+        .into_iter()
+        .find_map(|(unit, worth)| digits(text.strip_suffix(unit)?.trim())?.checked_mul(worth))
+}
+
+/// A number of digits alone: no sign, no space.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// Whether a URL's host is this machine only.
 pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
@@ -251,6 +305,29 @@ mod tests {
         assert_eq!(networks[1].prefix, 128);
         assert!(super::networks("10.0.0.0/33").is_err());
         assert!(super::networks("example.org").is_err());
+    }
+
+    #[test]
+    fn times_rates_and_sizes_carry_their_unit() {
+        assert_eq!(duration("3s"), Ok(Duration::from_secs(3)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["3", "s", "-3s", "3 s", "+3s", "25h", "99999999999999999999s", "3d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(rate("60/min"), Ok(Some(Duration::from_secs(1))));
+        assert_eq!(rate("2 / s"), Ok(Some(Duration::from_millis(500))));
+        assert_eq!(rate("off"), Ok(None));
+        for bad in ["60", "0/min", "/min", "60/day", "1e3/s", "-1/s"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+        assert_eq!(burst("120"), Ok(120));
+        assert!(burst("0").is_err());
+        let quota = UploadQuota { per_address_and_day: 2 << 30, unclaimed: 5 << 30 };
+        assert_eq!(upload_quota("2GiB, 5 GiB"), Ok(quota));
+        for bad in ["2GiB", "2GiB,5GiB,1GiB", "2,5", "2GB,5GB", "99999999999GiB,1GiB"] {
+            assert!(upload_quota(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

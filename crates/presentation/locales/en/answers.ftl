@@ -3,6 +3,7 @@
 answer-yes = Yes
 answer-no = No
 answer-file = { $name } ({ $type }, { $size })
+answer-later = to follow
 
 # $values are quoted and joined by list-or.
 only-if-is = Only if “{ $label }” is { $values }.

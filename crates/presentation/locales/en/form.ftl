@@ -31,6 +31,7 @@ form-file-too-big = This file is larger than { $size }. Please choose a smaller 
 form-file-kept = Already received:
 form-file-replace = If you choose another file, it takes this one’s place.
 form-file-remove = Remove this file
+form-file-later = I will attach it later, by the private link that I get after registering
 
 # What registrants are told about their data.
 form-privacy-title = What happens to your data
@@ -48,3 +49,16 @@ form-other-title = This form has already been sent, with other answers
 form-other-text = Registration { $reference } was made from this same form and stays as it is. Nothing else has been registered yet. To register another person with the answers below, press “Send as a new registration” at the end of the page.
 form-too-large-title = Nothing was registered: too much was sent
 form-too-large-text = A form and its files may have { $size } in all. Please choose smaller files and press the button at the end of the page again.
+form-again-title = Nothing is registered yet: please press the button again
+form-trap-text = Your answers are still here. An input that people do not see was filled in, which robots do, and sometimes browser extensions. Please check your answers and press the button at the end of the page again: then they are taken. If you had chosen a file, check that it is still there.
+form-trap = Please leave this empty
+form-fast-text = Your answers are still here. The form came back faster than people usually fill it in, as robots do. Please check your answers and press the button at the end of the page again. If you had chosen a file, check that it is still there.
+form-cross-site-text = Your answers are still here. The form was sent from another site, or your browser does not say from where. Please check that these answers are yours and press the button at the end of the page again. If you had chosen a file, check that it is still there.
+form-many-title = Nothing was registered: very many registrations came from your network
+form-many-text = { $n ->
+    [one] Your answers are still here. Please press the button at the end of the page again in one second. If you had chosen a file, check that it is still there.
+   *[other] Your answers are still here. Please press the button at the end of the page again in { $n } seconds. If you had chosen a file, check that it is still there.
+}
+form-quota-title = Nothing was registered: no more files can be taken just now
+form-quota-text = Your answers are still here. So many files came from your network today that none is taken from it until { $when }. If the file can wait, register without it now; otherwise choose it again after that time.
+form-quota-all-text = Your answers are still here. Too many files are waiting for their forms at the moment. If the file can wait, register without it now; otherwise choose it again in about an hour.

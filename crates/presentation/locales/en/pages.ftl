@@ -51,6 +51,28 @@ registered-next-page = Keep the address of this page to yourself: whoever has it
 registered-answers-title = What we received
 registered-another = Register another person
 
+# Where a registrant adds or replaces attachments.
+attach-title = Your attachments
+attach-until = You can add or replace attachments until { $when }.
+attach-none = Nothing is attached yet.
+attach-missing = You wanted to attach this later: it is still missing.
+attach-submit = Save
+attach-saved = Saved. The organisers are told.
+attach-nothing = No file was chosen. Please choose one and press “Save”.
+attach-wrong = Not everything could be taken. Please look at the fields below.
+attach-too-large = Too much was sent: all files together may have { $size }. Nothing was changed.
+attach-cross-site = These files were sent from another site, so they were not taken. Please choose them again here.
+attach-many = { $n ->
+    [one] Very many requests came from your network. Nothing was changed. Please choose your files again in one second.
+   *[other] Very many requests came from your network. Nothing was changed. Please choose your files again in { $n } seconds.
+}
+attach-quota = So many files came from your network today that none is taken from it until { $when }. Nothing was changed; please come back then.
+attach-quota-all = No more files can be taken just now. Nothing was changed; please come back in about an hour.
+attach-unavailable = We cannot store anything just now. Nothing was changed. Please wait a moment and choose your files again.
+attach-private = Keep the address of this page to yourself: whoever has it can replace your files.
+registered-attach = Add or replace attachments
+registered-follow-title = Please do not forget your attachments
+
 # States and errors, each with a way on.
 state-to-form = Go to the form
 state-to-event = About the event
@@ -78,6 +100,10 @@ state-too-many-text = { $n ->
 }
 state-cross-site-title = This form was sent from another site
 state-cross-site-text = For your safety it was not accepted, and nothing was registered. Please fill in the form on our own page.
+state-attach-closed-title = Attachments are no longer taken here
+state-attach-closed-text = They could be added and replaced until registration closed, on { $when }. If something is missing, please write to the organisers, with your reference.
+state-gone-title = This registration is not there any more
+state-gone-text = It was cancelled, or its data were erased.
 state-unavailable-title = This is not available just now
 state-unavailable-text = We cannot reach our records at the moment. Nothing was changed. Please try again in a minute.
 state-error-title = Something went wrong on our side

@@ -31,6 +31,7 @@ form-file-too-big = Ce fichier dépasse { $size }. Veuillez en choisir un plus p
 form-file-kept = Déjà reçu :
 form-file-replace = Si vous choisissez un autre fichier, il remplacera celui-ci.
 form-file-remove = Retirer ce fichier
+form-file-later = Je le joindrai plus tard, par le lien privé reçu après l’inscription
 
 # What registrants are told about their data.
 form-privacy-title = Ce que deviennent vos données
@@ -48,3 +49,16 @@ form-other-title = Ce formulaire a déjà été envoyé, avec d’autres répons
 form-other-text = L’inscription { $reference } a été faite avec ce même formulaire et reste telle quelle. Rien d’autre n’a encore été enregistré. Pour inscrire une autre personne avec les réponses ci-dessous, appuyez sur « Envoyer comme nouvelle inscription » en bas de la page.
 form-too-large-title = Rien n’a été enregistré : l’envoi est trop volumineux
 form-too-large-text = Un formulaire et ses fichiers ne peuvent pas dépasser { $size } en tout. Choisissez des fichiers plus petits, puis appuyez de nouveau sur le bouton en bas de la page.
+form-again-title = Rien n’est encore enregistré : veuillez appuyer de nouveau sur le bouton
+form-trap-text = Vos réponses sont encore là. Un champ que personne ne voit a été rempli, comme le font les robots et parfois des extensions de navigateur. Vérifiez vos réponses, puis appuyez de nouveau sur le bouton en bas de la page : elles seront alors acceptées. Si vous aviez choisi un fichier, vérifiez qu’il est toujours là.
+form-trap = Veuillez laisser ce champ vide
+form-fast-text = Vos réponses sont encore là. Le formulaire est revenu plus vite qu’on ne le remplit d’habitude, comme le font les robots. Vérifiez vos réponses, puis appuyez de nouveau sur le bouton en bas de la page. Si vous aviez choisi un fichier, vérifiez qu’il est toujours là.
+form-cross-site-text = Vos réponses sont encore là. Le formulaire a été envoyé depuis un autre site, ou votre navigateur n’indique pas d’où il vient. Vérifiez que ces réponses sont bien les vôtres, puis appuyez de nouveau sur le bouton en bas de la page. Si vous aviez choisi un fichier, vérifiez qu’il est toujours là.
+form-many-title = Rien n’a été enregistré : de très nombreuses inscriptions sont venues de votre réseau
+form-many-text = { $n ->
+    [one] Vos réponses sont encore là. Appuyez de nouveau sur le bouton en bas de la page dans une seconde. Si vous aviez choisi un fichier, vérifiez qu’il est toujours là.
+   *[other] Vos réponses sont encore là. Appuyez de nouveau sur le bouton en bas de la page dans { $n } secondes. Si vous aviez choisi un fichier, vérifiez qu’il est toujours là.
+}
+form-quota-title = Rien n’a été enregistré : plus aucun fichier ne peut être reçu pour l’instant
+form-quota-text = Vos réponses sont encore là. Tant de fichiers sont venus de votre réseau aujourd’hui qu’aucun autre n’en est accepté avant le { $when }. Si le fichier peut attendre, inscrivez-vous sans lui dès maintenant ; sinon, choisissez-le de nouveau après ce moment.
+form-quota-all-text = Vos réponses sont encore là. Trop de fichiers attendent leur formulaire en ce moment. Si le fichier peut attendre, inscrivez-vous sans lui dès maintenant ; sinon, choisissez-le de nouveau dans une heure environ.

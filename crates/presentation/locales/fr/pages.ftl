@@ -48,6 +48,28 @@ registered-next-page = Gardez l’adresse de cette page pour vous : quiconque l
 registered-answers-title = Ce que nous avons reçu
 registered-another = Inscrire une autre personne
 
+# Where a registrant adds or replaces attachments.
+attach-title = Vos pièces jointes
+attach-until = Vous pouvez ajouter ou remplacer des pièces jointes jusqu’au { $when }.
+attach-none = Rien n’est encore joint.
+attach-missing = Vous vouliez joindre ce fichier plus tard : il manque encore.
+attach-submit = Enregistrer
+attach-saved = Enregistré. Les organisateurs sont prévenus.
+attach-nothing = Aucun fichier n’a été choisi. Choisissez-en un, puis appuyez sur « Enregistrer ».
+attach-wrong = Tout n’a pas pu être accepté. Regardez les champs ci-dessous.
+attach-too-large = L’envoi est trop volumineux : tous les fichiers ensemble ne peuvent pas dépasser { $size }. Rien n’a été modifié.
+attach-cross-site = Ces fichiers ont été envoyés depuis un autre site et n’ont donc pas été acceptés. Veuillez les choisir de nouveau ici.
+attach-many = { $n ->
+    [one] De très nombreuses demandes sont venues de votre réseau. Rien n’a été modifié. Veuillez choisir de nouveau vos fichiers dans une seconde.
+   *[other] De très nombreuses demandes sont venues de votre réseau. Rien n’a été modifié. Veuillez choisir de nouveau vos fichiers dans { $n } secondes.
+}
+attach-quota = Tant de fichiers sont venus de votre réseau aujourd’hui qu’aucun autre n’en est accepté avant le { $when }. Rien n’a été modifié ; revenez à ce moment-là.
+attach-quota-all = Plus aucun fichier ne peut être reçu pour l’instant. Rien n’a été modifié ; revenez dans une heure environ.
+attach-unavailable = L’enregistrement est momentanément impossible. Rien n’a été modifié. Attendez un instant, puis choisissez de nouveau vos fichiers.
+attach-private = Gardez l’adresse de cette page pour vous : quiconque la possède peut remplacer vos fichiers.
+registered-attach = Ajouter ou remplacer des pièces jointes
+registered-follow-title = N’oubliez pas vos pièces jointes
+
 # States and errors, each with a way on.
 state-to-form = Aller au formulaire
 state-to-event = À propos de l’événement
@@ -75,6 +97,10 @@ state-too-many-text = { $n ->
 }
 state-cross-site-title = Ce formulaire a été envoyé depuis un autre site
 state-cross-site-text = Pour votre sécurité, il n’a pas été accepté et rien n’a été enregistré. Merci de remplir le formulaire sur notre propre page.
+state-attach-closed-title = Les pièces jointes ne sont plus acceptées ici
+state-attach-closed-text = Elles pouvaient être ajoutées et remplacées jusqu’à la clôture des inscriptions, le { $when }. S’il manque quelque chose, écrivez aux organisateurs en indiquant votre référence.
+state-gone-title = Cette inscription n’existe plus
+state-gone-text = Elle a été annulée, ou ses données ont été effacées.
 state-unavailable-title = Cette page est momentanément indisponible
 state-unavailable-text = Nos données sont hors d’atteinte pour le moment. Rien n’a été modifié. Merci de réessayer dans une minute.
 state-error-title = Une erreur s’est produite de notre côté

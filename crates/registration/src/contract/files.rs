@@ -3,7 +3,7 @@
 use super::setting::{
     assert_nothing_is_left, at, camp, confirmed, content, download, row, small_file, somebody, taken, taker, upload,
 };
-use crate::attachment::{CHUNK, Media, SMALL_FILE};
+use crate::attachment::{CHUNK, Media, SMALL_FILE, UNFINISHED};
 use crate::event::WhenFull;
 use crate::ids::{FileId, RegistrationId, SubmissionId};
 use crate::ports::Store;
@@ -72,6 +72,25 @@ pub async fn an_upload_that_is_gone_leaves_nothing(store: &dyn Store) {
 
     new.attachments = vec![there];
     confirmed(store, &new).await;
+}
+
+pub async fn unfinished_uploads_of_a_form_are_bounded(store: &dyn Store) {
+    let (submission, other) = (form(store).await, form(store).await);
+    let many = UNFINISHED as usize + 3;
+    let files: Vec<_> = (0..many).map(|_| missing("passport")).collect();
+    let beside = missing("passport");
+    store.begin(beside.id, other, "passport", at(0)).await.expect("begins");
+    store.append(beside.id, 0, b"%PDF").await.expect("appends");
+    for file in &files {
+        store.begin(file.id, submission, "passport", at(0)).await.expect("begins");
+        store.append(file.id, 0, b"%PDF").await.expect("appends");
+    }
+    assert_eq!(store.unclaimed().await.expect("reads"), 4 * (u64::from(UNFINISHED) + 1));
+    for (number, file) in files.iter().enumerate() {
+        let appended = store.append(file.id, 1, b"more").await;
+        assert_eq!(appended.is_ok(), number >= 3, "upload {number}: {appended:?}");
+    }
+    store.append(beside.id, 1, b"more").await.expect("another form's goes on");
 }
 
 pub async fn an_unfinished_upload_is_not_adopted(store: &dyn Store) {

@@ -43,6 +43,27 @@ impl Typed {
     }
 }
 
+/// What the name of the box "I will attach it later" ends with, after the key of its file field. No key contains it.
+pub const LATER_SUFFIX: &str = "__later";
+
+/// The file field whose box "I will attach it later" has this name.
+fn field_of_box<'a>(form: &'a Form, name: &str) -> Option<&'a Field> {
+    let field = form.field(name.strip_suffix(LATER_SUFFIX)?)?;
+    matches!(field.kind, FieldKind::File { .. }).then_some(field)
+}
+
+/// Whether a field's box "I will attach it later" is ticked.
+pub fn is_to_follow(field: &Field, typed: &Typed) -> bool {
+    let is_box = |name: &str| name.strip_suffix(LATER_SUFFIX) == Some(&field.key);
+    matches!(field.kind, FieldKind::File { .. })
+        && typed.fields.iter().any(|(name, value)| is_box(name) && !value.is_empty())
+}
+
+/// Whether a field applies to these answers: what does not is neither shown nor kept.
+pub fn applies(field: &Field, answers: &Answers) -> bool {
+    field.show_if.as_ref().is_none_or(|condition| holds(condition, answers))
+}
+
 /// One thing that is wrong, at one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -133,7 +154,7 @@ fn judge(form: &Form, typed: &Typed) -> Judged {
     let mut dropped = Vec::new();
     let mut problems = Vec::new();
     for field in form.inputs() {
-        if !field.show_if.as_ref().is_none_or(|condition| holds(condition, &answers)) {
+        if !applies(field, &answers) {
             if was_answered(field, typed) {
                 dropped.push(field.key.clone());
             }
@@ -147,6 +168,9 @@ fn judge(form: &Form, typed: &Typed) -> Judged {
         match field::judge(field, typed, &answers) {
             Ok(Some(answer)) => {
                 answers.0.insert(field.key.clone(), answer);
+            }
+            Ok(None) if is_to_follow(field, typed) => {
+                answers.0.insert(field.key.clone(), Answer::Later);
             }
             Ok(None) if required => problems.push(Problem { field: field.key.clone(), kind: field::missing(field) }),
             Ok(None) => {}
@@ -185,7 +209,7 @@ fn unknown(form: &Form, typed: &Typed) -> Vec<Problem> {
         Some(field) => is_file(&field) && !value.is_empty(),
         None => true,
     });
-    let names = names.map(|(name, _)| name);
+    let names = names.map(|(name, _)| name).filter(|name| field_of_box(form, name).is_none());
     let files = typed.files.iter().map(|file| &file.field).filter(|name| !input(name).as_ref().is_some_and(is_file));
     let mut problems: Vec<Problem> = Vec::new();
     for name in names.chain(files) {

@@ -16,6 +16,9 @@ pub struct Assets {
     pub css: String,
     /// Path of [`JS`].
     pub js: String,
+    /// What the script must hash to for a browser to run it (Subresource Integrity): a cache on the way that was tampered
+    /// with runs nothing.
+    pub js_integrity: String,
     /// Path of [`ICON`].
     pub icon: String,
 }

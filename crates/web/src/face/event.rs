@@ -34,7 +34,8 @@ pub fn event_page(shell: &Shell<'_>, face: &EventFace<'_>) -> String {
     let left = face.places.iter().find(|count| count.key.is_event()).map(PlaceCount::left);
     let name = event.name.get(lang);
     let page = EventPage {
-        f: shell.frame(name),
+        // Fetched here, the script is there when the form opens.
+        f: Frame { script: true, ..shell.frame(name) },
         name,
         days: shell.days(event),
         venue: venue(shell, event),
@@ -58,7 +59,8 @@ pub fn home_page(shell: &Shell<'_>, events: &[HomeEvent<'_>]) -> String {
         place: shell.place(home.event),
         phase: phase_sentence(shell, home.event, home.phase),
     };
-    render(&HomePage { f: shell.frame(&shell.words.get("home-title")), events: events.iter().map(entry).collect() })
+    let f = Frame { script: true, ..shell.frame(&shell.words.get("home-title")) };
+    render(&HomePage { f, events: events.iter().map(entry).collect() })
 }
 
 /// When registration opens, closes or closed.

@@ -7,6 +7,7 @@ use registration::event::{Event, Privacy, WhenFull};
 use registration::form::{Choice, Condition, Field, FieldKind, Form, Required};
 use registration::language::Language;
 use registration::places::PlaceKey;
+use registration::validate::{LATER_SUFFIX, is_to_follow};
 
 use super::form::{FormState, KEPT_SUFFIX, remove_name};
 
@@ -54,7 +55,15 @@ pub(super) enum Control<'a> {
     Country { chosen: String },
     Group { radio: bool, options: Vec<OptionView<'a>> },
     Consent { chosen: bool },
-    File { accept: String, limits: String, max_bytes: u64, too_big: String, kept: Option<KeptView<'a>> },
+    File {
+        accept: String,
+        limits: String,
+        max_bytes: u64,
+        too_big: String,
+        kept: Option<KeptView<'a>>,
+        /// The box "I will attach it later", where a file may be needed.
+        later: Option<LaterView>,
+    },
 }
 
 pub(super) struct OptionView<'a> {
@@ -72,6 +81,11 @@ pub(super) struct KeptView<'a> {
     pub(super) size: String,
     pub(super) remove: String,
     pub(super) shown: String,
+}
+
+pub(super) struct LaterView {
+    pub(super) name: String,
+    pub(super) chosen: bool,
 }
 
 /// What a view is made of.
@@ -181,7 +195,7 @@ impl<'a> Source<'a> {
             FieldKind::Select { options } => Control::Select { options: self.options(key, options) },
             FieldKind::Multi { options, .. } => Control::Group { radio: false, options: self.options(key, options) },
             FieldKind::Country => Control::Country { chosen: self.typed(key) },
-            FieldKind::File { types, max_bytes } => self.file(key, types, *max_bytes),
+            FieldKind::File { types, max_bytes } => self.file(field, types, *max_bytes),
             FieldKind::Heading | FieldKind::Paragraph => Control::Paragraph,
         }
     }
@@ -213,7 +227,8 @@ impl<'a> Source<'a> {
         options.iter().map(view).collect()
     }
 
-    fn file(&self, key: &str, types: &[Media], max_bytes: u64) -> Control<'a> {
+    fn file(&self, field: &'a Field, types: &[Media], max_bytes: u64) -> Control<'a> {
+        let key = field.key.as_str();
         let limit = size(max_bytes, self.words);
         let kept = self.state.and_then(|state| state.kept.iter().find(|file| file.field == key));
         Control::File {
@@ -228,6 +243,10 @@ impl<'a> Source<'a> {
                 size: size(file.size, self.words),
                 remove: remove_name(key),
                 shown: format!("{key}{KEPT_SUFFIX}"),
+            }),
+            later: (field.required != Required::No && kept.is_none()).then(|| LaterView {
+                name: format!("{key}{LATER_SUFFIX}"),
+                chosen: self.state.is_some_and(|state| is_to_follow(field, state.typed)),
             }),
         }
     }

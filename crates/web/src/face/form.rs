@@ -1,10 +1,11 @@
 //! The registration form: the page that is kept ready, and the page that comes back with what was typed.
 
 use askama::Template;
+use jiff::Timestamp;
 use presentation::answers::size;
 use presentation::countries;
 use presentation::words::Words;
-use registration::event::WhenFull;
+use registration::event::{Event, WhenFull};
 use registration::form::Form;
 use registration::ids::SubmissionId;
 use registration::places::PlaceKey;
@@ -19,6 +20,15 @@ use super::shell::{Frame, render};
 /// What the name of the box "remove this file" ends with, after the key of its field. These inputs are the form's own, not
 /// answers: they must not reach [`Typed::fields`].
 pub const REMOVE_SUFFIX: &str = "__remove";
+
+/// Name of the input that people do not see and robots fill in. Browsers fill in no input of this name by themselves.
+pub const TRAP: &str = "website";
+
+/// Name of what a button of the form wants when it is not to register.
+pub const ACTION: &str = "action";
+
+/// Value of [`ACTION`]: show the form again, in the language of the address it is sent to.
+pub const SHOW: &str = "show";
 
 /// The part of a form that is made for one visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +58,24 @@ pub enum Banner {
         /// Most bytes that a form may have, files included.
         limit: u64,
     },
+    /// The input that people do not see was filled in (422): press again.
+    Trap,
+    /// It came back sooner than a person can fill it in (422): press again.
+    TooFast,
+    /// It came from another site, or the browser does not say where from (403): press again.
+    CrossSite,
+    /// Too many registrations came from this address (429).
+    TooMany {
+        /// Seconds to wait.
+        wait: u64,
+    },
+    /// Too many files came from this address (429).
+    QuotaOfAddress {
+        /// When files are taken again.
+        until: Timestamp,
+    },
+    /// Too many files wait for their forms, from all addresses together (503).
+    QuotaOfAll,
 }
 
 /// A form that comes back: what was typed and what to say about it.
@@ -108,6 +136,7 @@ fn pieces(shell: &Shell<'_>, open: &OpenForm, state: Option<&FormState<'_>>) -> 
     } else {
         heading.clone()
     };
+    let resend = banner.is_some() || state.is_some_and(|state| !state.typed.fields.is_empty());
     let closes = shell.when(event.closes_at(), &event.zone);
     let view = View {
         heading,
@@ -116,7 +145,7 @@ fn pieces(shell: &Shell<'_>, open: &OpenForm, state: Option<&FormState<'_>>) -> 
         closes: w.fill("form-closes", &[("when", (&closes).into())]),
         waiting: event.when_full == WhenFull::Waiting && exhausted.contains(&PlaceKey::event()),
         action: shell.register_path(event),
-        banner: banner.map(|banner| BannerView::new(banner, w)),
+        banner: banner.map(|banner| BannerView::new(banner, shell, event)),
         problems_title: w.fill("form-errors-title", &[("n", (problems.len() as i64).into())]),
         problems,
         sections,
@@ -125,7 +154,7 @@ fn pieces(shell: &Shell<'_>, open: &OpenForm, state: Option<&FormState<'_>>) -> 
         privacy_last: !has_consent,
         submit: if new { w.get("form-submit-new") } else { w.get("form-submit") },
     };
-    let frame = Frame { script: true, ..shell.frame(&title) };
+    let frame = Frame { script: true, resend, ..shell.frame(&title) };
     (render(&Head { f: &frame, v: &view }), render(&Tail { f: &frame, v: &view }))
 }
 
@@ -177,7 +206,8 @@ struct BannerView {
 }
 
 impl BannerView {
-    fn new(banner: &Banner, w: &'static Words) -> Self {
+    fn new(banner: &Banner, shell: &Shell<'_>, event: &Event) -> Self {
+        let w = shell.words;
         let (title, text) = match banner {
             Banner::Unavailable => (w.get("form-unavailable-title"), w.get("form-unavailable-text")),
             Banner::Expired => (w.get("form-expired-title"), w.get("form-expired-text")),
@@ -187,6 +217,17 @@ impl BannerView {
             Banner::TooLarge { limit } => {
                 (w.get("form-too-large-title"), w.fill("form-too-large-text", &[("size", (&size(*limit, w)).into())]))
             }
+            Banner::Trap => (w.get("form-again-title"), w.get("form-trap-text")),
+            Banner::TooFast => (w.get("form-again-title"), w.get("form-fast-text")),
+            Banner::CrossSite => (w.get("form-again-title"), w.get("form-cross-site-text")),
+            Banner::TooMany { wait } => {
+                (w.get("form-many-title"), w.fill("form-many-text", &[("n", (*wait as i64).into())]))
+            }
+            Banner::QuotaOfAddress { until } => {
+                let when = shell.when(*until, &event.zone);
+                (w.get("form-quota-title"), w.fill("form-quota-text", &[("when", (&when).into())]))
+            }
+            Banner::QuotaOfAll => (w.get("form-quota-title"), w.get("form-quota-all-text")),
         };
         Self { title, text }
     }

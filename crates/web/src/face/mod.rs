@@ -2,6 +2,7 @@
 //! decides anything; handlers give what is to be shown and get a page.
 
 mod assets;
+mod attachments;
 mod event;
 mod field;
 mod form;
@@ -18,9 +19,10 @@ mod tests;
 mod well_formed;
 
 pub use assets::{Assets, CSS, ICON, JS};
+pub use attachments::{AttachmentField, AttachmentsFace, AttachmentsTold, attachments_page};
 pub use event::{EventFace, HomeEvent, event_page, home_page};
 pub use form::{
-    Banner, FormState, KEPT_SUFFIX, REMOVE_SUFFIX, Visitor, exhausted, form_page, form_pieces, remove_name,
+    ACTION, Banner, FormState, KEPT_SUFFIX, REMOVE_SUFFIX, SHOW, TRAP, Visitor, exhausted, form_page, form_pieces, remove_name,
     visitor_part,
 };
 pub use organizer::{

@@ -24,6 +24,10 @@ pub struct RegisteredFace<'a> {
     pub sections: &'a [Section],
     /// Labels of the answers that did not apply and were dropped.
     pub dropped: &'a [String],
+    /// Path of the page where attachments are added or replaced, while that can be done.
+    pub attach: Option<String>,
+    /// Labels of the files that are to follow.
+    pub to_follow: &'a [String],
 }
 
 /// The page after registering. To be sent with `no-store` and with `noindex` set in the shell.
@@ -43,6 +47,12 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
         place: shell.place(event),
         sections: face.sections,
         calendar: urls::in_language(&urls::calendar(&event.slug), w.language()),
+        attach: face.attach.as_deref().map(|path| urls::in_language(path, w.language())),
+        attach_until: w.fill(
+            "attach-until",
+            &[("when", (&shell.when(event.closes_at(), &event.zone)).into())],
+        ),
+        to_follow: face.to_follow,
         another: shell.register_path(event),
         event: shell.event_path(event),
     };
@@ -78,6 +88,9 @@ struct RegisteredPage<'a> {
     place: String,
     sections: &'a [Section],
     calendar: String,
+    attach: Option<String>,
+    attach_until: String,
+    to_follow: &'a [String],
     another: String,
     event: String,
 }

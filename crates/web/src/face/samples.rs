@@ -22,6 +22,7 @@ pub(super) fn assets() -> Assets {
     Assets {
         css: "/static/karibu.0123456789ab.css".into(),
         js: "/static/karibu.0123456789ab.js".into(),
+        js_integrity: "sha256-c2FtcGxl".into(),
         icon: "/static/icon.0123456789ab.svg".into(),
     }
 }

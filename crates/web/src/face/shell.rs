@@ -38,6 +38,8 @@ pub(super) struct Frame<'a> {
     pub(super) home: String,
     /// Whether the page has a form, and so the script.
     pub(super) script: bool,
+    /// Whether the language switch sends the page's form, so that what was typed comes along.
+    pub(super) resend: bool,
     /// Whether the page needs more room than a column of text.
     pub(super) wide: bool,
 }
@@ -66,6 +68,7 @@ impl Shell<'_> {
             brand,
             home,
             script: false,
+            resend: false,
             wide: false,
         }
     }

@@ -38,6 +38,10 @@ pub enum StatePage {
     },
     /// The form was sent from a page of another site (403).
     CrossSite,
+    /// Attachments were taken until this time (410).
+    AttachmentsClosed(Timestamp),
+    /// The registration behind a link is cancelled or erased (410).
+    RegistrationGone,
     /// What was asked for cannot be read now: the database is out of reach (503).
     Unavailable,
     /// Our mistake (500).
@@ -105,6 +109,10 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
             (w.get("state-too-many-title"), vec![w.fill("state-too-many-text", &[("n", (*retry_after as i64).into())])])
         }
         StatePage::CrossSite => (w.get("state-cross-site-title"), vec![w.get("state-cross-site-text")]),
+        StatePage::AttachmentsClosed(closed) => {
+            (w.get("state-attach-closed-title"), vec![at("state-attach-closed-text", closed)])
+        }
+        StatePage::RegistrationGone => (w.get("state-gone-title"), vec![w.get("state-gone-text")]),
         StatePage::Unavailable => (w.get("state-unavailable-title"), vec![w.get("state-unavailable-text")]),
         StatePage::ServerError { request_id } => (
             w.get("state-error-title"),
@@ -113,7 +121,15 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
         StatePage::LinkExpired => (w.get("state-link-expired-title"), vec![w.get("state-link-expired-text")]),
         StatePage::LinkInvalid => (w.get("state-link-invalid-title"), vec![w.get("state-link-invalid-text")]),
     };
-    if matches!(state, StatePage::Closed(_) | StatePage::Full | StatePage::ServerError { .. }) {
+    let asks = matches!(
+        state,
+        StatePage::Closed(_)
+            | StatePage::Full
+            | StatePage::AttachmentsClosed(_)
+            | StatePage::RegistrationGone
+            | StatePage::ServerError { .. }
+    );
+    if asks {
         paragraphs.extend(contact);
     }
     Said { title, paragraphs }

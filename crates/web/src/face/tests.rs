@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use presentation::answers::{Line, Section};
 use registration::answers::FileAnswer;
+use registration::attachment::Media;
 use registration::event::{Phase, WhenFull};
 use registration::ids::RegistrationId;
 use registration::language::Language;
@@ -31,6 +32,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     pages.extend(event_pages(language));
     pages.extend(registered_pages(language));
     pages.extend(organizer_pages(language));
+    pages.extend(attachments_pages(language));
     let at = samples::now();
     let states = [
         ("state-early", StatePage::NotYetOpen(at)),
@@ -41,6 +43,8 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ("state-too-large", StatePage::TooLarge { limit: 12_582_912 }),
         ("state-too-many", StatePage::TooMany { retry_after: 20 }),
         ("state-cross-site", StatePage::CrossSite),
+        ("state-attach-closed", StatePage::AttachmentsClosed(at)),
+        ("state-gone", StatePage::RegistrationGone),
         ("state-unavailable", StatePage::Unavailable),
         ("state-error", StatePage::ServerError { request_id: "0190-abcd".into() }),
         ("state-link-expired", StatePage::LinkExpired),
@@ -110,6 +114,12 @@ fn form_pages(language: Language) -> Vec<(&'static str, String)> {
         ("form-unavailable", page(&plain, &banner(Banner::Unavailable))),
         ("form-expired", page(&plain, &banner(Banner::Expired))),
         ("form-other", page(&plain, &banner(Banner::OtherContent { reference }))),
+        ("form-trap", page(&plain, &banner(Banner::Trap))),
+        ("form-fast", page(&plain, &banner(Banner::TooFast))),
+        ("form-cross-site", page(&plain, &banner(Banner::CrossSite))),
+        ("form-many", page(&plain, &banner(Banner::TooMany { wait: 1 }))),
+        ("form-quota", page(&plain, &banner(Banner::QuotaOfAddress { until: samples::now() }))),
+        ("form-quota-all", page(&plain, &banner(Banner::QuotaOfAll))),
         ("form-too-large", page(&plain, &banner(Banner::TooLarge { limit: 12_582_912 }))),
     ]
 }
@@ -177,6 +187,7 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
     let assets = assets();
     let event = samples::event();
     let sections = sections();
+    let to_follow = ["Attachment".to_owned()];
     let page = |status, dropped: &[String]| {
         let mut shell = shell(language, Some(&event), &assets);
         shell.noindex = true;
@@ -187,6 +198,8 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
             email: "chanda@unza.example",
             sections: &sections,
             dropped,
+            attach: status.is_alive().then(|| "/connect/attachments/token".to_owned()),
+            to_follow: if status == Status::Waiting { &to_follow } else { &[] },
         };
         registered_page(&shell, &face)
     };
@@ -198,6 +211,34 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
         ("registered-rejected", page(Status::Rejected, &[])),
         ("registered-withdrawn", page(Status::Withdrawn, &[])),
         ("registered-cancelled", page(Status::Cancelled, &[])),
+    ]
+}
+
+fn attachments_pages(language: Language) -> Vec<(&'static str, String)> {
+    let assets = assets();
+    let event = samples::event();
+    let file = samples::kept_file();
+    let page = |file, error: Option<&str>, told| {
+        let field = AttachmentField {
+            key: "attachment",
+            label: "Attachment",
+            help: Some("A passport page."),
+            types: &Media::ALL,
+            max_bytes: 10 * 1024 * 1024,
+            file,
+            to_follow: true,
+            error: error.map(str::to_owned),
+        };
+        let (token, reference) = ("token", "KC-7F3K-2M9Q");
+        let face = AttachmentsFace { event: &event, token, reference, fields: vec![field], told };
+        attachments_page(&shell(language, Some(&event), &assets), &face)
+    };
+    vec![
+        ("attachments", page(None, None, None)),
+        ("attachments-saved", page(Some(&file), None, Some(AttachmentsTold::Saved))),
+        ("attachments-wrong", page(Some(&file), Some(EVIL), Some(AttachmentsTold::Wrong))),
+        ("attachments-many", page(None, None, Some(AttachmentsTold::TooMany(30)))),
+        ("attachments-quota", page(None, None, Some(AttachmentsTold::QuotaOfAddress(samples::now())))),
     ]
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::parser::{Broken, Parser};
 use super::receive::Received;
+use crate::limits::Over;
 use crate::visit::Visit;
 
 /// What became of a file.
@@ -23,6 +24,8 @@ pub(super) enum Taken {
     Stored(FileRow),
     /// It is refused.
     Refused(FileProblem),
+    /// Nothing is wrong with it, but no more is taken now.
+    Over(Over),
     /// The store could not take it.
     Lost(StoreError),
 }
@@ -42,6 +45,7 @@ enum Sink {
     Store(Upload),
     /// Nowhere: the rest is only read.
     Refused(FileProblem),
+    Over(Over),
     Lost(StoreError),
 }
 
@@ -72,12 +76,17 @@ impl Taker<'_> {
                 }
             };
             size += bytes.len() as u64;
-            if matches!(sink, Sink::Refused(_) | Sink::Lost(_)) {
+            if matches!(sink, Sink::Refused(_) | Sink::Over(_) | Sink::Lost(_)) {
                 continue;
             }
             if size > self.max_bytes {
                 give_up(&sink).await;
                 sink = Sink::Refused(FileProblem::TooLarge(self.max_bytes));
+                continue;
+            }
+            if let Err(over) = self.count(bytes.len(), matches!(sink, Sink::Store(_))).await {
+                give_up(&sink).await;
+                sink = over;
                 continue;
             }
             sha.update(&bytes);
@@ -114,8 +123,25 @@ impl Taker<'_> {
                 }
             }
             Sink::Refused(problem) => Taken::Refused(problem),
+            Sink::Over(over) => Taken::Over(over),
             Sink::Lost(error) => Taken::Lost(error),
         })
+    }
+
+    /// Counts what came; else says where the rest goes.
+    async fn count(&self, bytes: usize, is_stored: bool) -> Result<(), Sink> {
+        let (uploads, now) = (&self.visit.web.inner.uploads, self.visit.now());
+        uploads.take(self.visit.client, bytes as u64, now).map_err(Sink::Over)?;
+        if is_stored { self.count_stored(bytes as u64).await } else { Ok(()) }
+    }
+
+    /// Counts what goes into the store before a registration claims it.
+    async fn count_stored(&self, bytes: u64) -> Result<(), Sink> {
+        let inner = &self.visit.web.inner;
+        match inner.uploads.store(inner.desk.store.as_ref(), bytes, self.visit.now()).await {
+            Ok(counted) => counted.map_err(Sink::Over),
+            Err(error) => Err(Sink::Lost(error)),
+        }
     }
 
     /// Judges the beginning of a large file, and begins an upload if it may go on.
@@ -128,6 +154,9 @@ impl Taker<'_> {
             Ok(submission) => submission,
             Err(error) => return Sink::Lost(error),
         };
+        if let Err(over) = self.count_stored(size).await {
+            return over;
+        }
         let store = self.visit.web.inner.desk.store.clone();
         let id = FileId(self.visit.web.fresh_uuid());
         match store.begin(id, submission, self.field, self.visit.now()).await {

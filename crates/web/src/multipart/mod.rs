@@ -5,4 +5,4 @@ mod parser;
 mod receive;
 
 pub(crate) use parser::boundary;
-pub(crate) use receive::{Pass, Received, drain, receive};
+pub(crate) use receive::{Pass, Received, drain, receive, receive_files};

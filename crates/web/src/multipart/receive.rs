@@ -13,7 +13,8 @@ use registration::validate::{Typed, TypedFile};
 use super::file::{Taken, Taker};
 use super::parser::{Broken, Parser, Part};
 use crate::events::Entry;
-use crate::face::{KEPT_SUFFIX, REMOVE_SUFFIX};
+use crate::face::{ACTION, KEPT_SUFFIX, REMOVE_SUFFIX, SHOW, TRAP};
+use crate::limits::Over;
 use crate::visit::Visit;
 
 /// Most bytes of a text that are kept; of a longer one its beginning.
@@ -61,6 +62,12 @@ pub(crate) struct Received {
     pub(crate) cut: Vec<String>,
     /// When the submission id was already used: the id that large files are stored under instead.
     pub(crate) spare: Option<SubmissionId>,
+    /// The input that people do not see holds something.
+    pub(crate) trap: bool,
+    /// The form is only to be shown in another language.
+    pub(crate) show: bool,
+    /// A file was not taken although nothing is wrong with it.
+    pub(crate) over: Option<Over>,
     /// What the store said when it could not take a file.
     pub(crate) trouble: Option<StoreError>,
     /// More was sent than `limit`.
@@ -81,9 +88,34 @@ fn limit(form: &Form) -> u64 {
 /// Reads a form. Whatever is wrong with it, it is read to its end, within bounds.
 pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: &str) -> Result<Received, Broken> {
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit(&entry.form)));
-    let mut reader = Reader { visit, entry, received: None, texts: 0, has_token: false };
+    let mut reader = Reader { visit, entry, attaching: false, received: None, texts: 0, has_token: false };
     let read = reader.read(&mut parser).await;
-    let mut received = reader.received.ok_or(Broken::Malformed)?;
+    let mut received = whole(reader.received.take(), read, &parser)?;
+    received.take_removals();
+    Ok(received)
+}
+
+/// Reads files for the fields of a form that was sent before; whatever else is sent is ignored. Large ones are stored under
+/// a submission id of their own.
+pub(crate) async fn receive_files(
+    visit: &Visit,
+    entry: &Entry,
+    (form_version, form): (i32, Arc<Form>),
+    body: Body,
+    boundary: &str,
+) -> Result<Received, Broken> {
+    let limit = limit(&form);
+    let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit));
+    let fresh = Received::new(visit.web.fresh_submission(), entry);
+    let received = Some(Received { form_version, form, limit, ..fresh });
+    let mut reader = Reader { visit, entry, attaching: true, received, texts: 0, has_token: false };
+    let read = reader.read(&mut parser).await;
+    whole(reader.received.take(), read, &parser)
+}
+
+/// What came of reading.
+fn whole(received: Option<Received>, read: Result<(), Broken>, parser: &Parser) -> Result<Received, Broken> {
+    let mut received = received.ok_or(Broken::Malformed)?;
     match read {
         Ok(()) => {}
         Err(Broken::TooMuch) => received.too_large = true,
@@ -92,7 +124,6 @@ pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: 
     // A file that is too large is told at its field.
     let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));
     received.too_large |= parser.received() > received.limit && !told;
-    received.take_removals();
     Ok(received)
 }
 
@@ -105,6 +136,8 @@ pub(crate) async fn drain(body: Body) {
 struct Reader<'a> {
     visit: &'a Visit,
     entry: &'a Entry,
+    /// Files are for a registration that is there, not for one that is to be made.
+    attaching: bool,
     /// `None` before the first part.
     received: Option<Received>,
     /// Bytes of text that are kept.
@@ -128,21 +161,32 @@ impl Reader<'_> {
                     self.received = Some(Received::new(SubmissionId(id), self.entry));
                 }
                 (None, _) => return Err(Broken::Malformed),
+                (Some(_), None) if self.attaching => {
+                    self.text(parser).await?;
+                }
                 (Some(_), None) if name == "form_token" && !self.has_token => {
                     let text = self.text(parser).await?.0;
                     self.has_token = true;
                     self.token(&text).await;
                 }
-                (Some(_), None) if RESERVED_KEYS.contains(&name.as_str()) => {
-                    // The form has each of its own inputs once.
-                    if matches!(name.as_str(), "submission_id" | "form_token") {
-                        return Err(Broken::Malformed);
-                    }
-                    self.text(parser).await?;
-                }
+                (Some(_), None) if RESERVED_KEYS.contains(&name.as_str()) => self.own(&name, parser).await?,
                 (Some(_), None) => self.answer(name, parser).await?,
                 (Some(_), Some(original)) => self.file(name, &original, parser).await?,
             }
+        }
+        Ok(())
+    }
+
+    /// An input of the form's own.
+    async fn own(&mut self, name: &str, parser: &mut Parser) -> Result<(), Broken> {
+        // The form has each of them once.
+        if matches!(name, "submission_id" | "form_token") {
+            return Err(Broken::Malformed);
+        }
+        let text = self.text(parser).await?.0;
+        if let Some(received) = &mut self.received {
+            received.trap |= name == TRAP && !text.trim().is_empty();
+            received.show |= name == ACTION && text == SHOW;
         }
         Ok(())
     }
@@ -220,7 +264,7 @@ impl Reader<'_> {
             Pass::Good(token) | Pass::Expired(token) => Some(token.opened),
             Pass::Bad => None,
         };
-        if !opened.is_some_and(|opened| self.entry.event.accepts(opened, now)) {
+        if !self.attaching && !opened.is_some_and(|opened| self.entry.event.accepts(opened, now)) {
             return Ok(());
         }
         let form = received.form.clone();
@@ -244,6 +288,7 @@ impl Reader<'_> {
             }
             Taken::Stored(row) => received.typed.files.push(TypedFile { field: name, file: Ok(row) }),
             Taken::Refused(problem) => received.typed.files.push(TypedFile { field: name, file: Err(problem) }),
+            Taken::Over(over) => received.over = Some(over),
             Taken::Lost(error) => received.trouble = Some(error),
         }
         Ok(())
@@ -262,6 +307,9 @@ impl Received {
             removed: Vec::new(),
             shown: Vec::new(),
             cut: Vec::new(),
+            trap: false,
+            show: false,
+            over: None,
             spare: None,
             trouble: None,
             too_large: false,

@@ -6,6 +6,8 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::errors::PageError;
@@ -21,7 +23,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const FOR_A_DAY: &str = "public, max-age=86400";
 
 /// Paths that hold nothing for search engines: what is behind a signed link.
-const ROBOTS: &str = "User-agent: *\nDisallow: /organizer/\nDisallow: /*/registered/\n";
+const ROBOTS: &str = "User-agent: *\nDisallow: /organizer/\nDisallow: /*/registered/\nDisallow: /*/attachments/\n";
 
 /// Everything under `/static/`, compressed once.
 pub(crate) struct Statics {
@@ -51,6 +53,10 @@ impl Static {
         format!("/static/{}.{}.{}", self.stem, self.hash, self.extension)
     }
 
+    fn integrity(&self) -> String {
+        format!("sha256-{}", STANDARD.encode(Sha256::digest(&self.plain)))
+    }
+
     fn answer(&self, visit: &Visit, cache: &'static str) -> Response<Body> {
         let body = if visit.gzip { Body::from(self.gzip.clone()) } else { Body::from(self.plain) };
         let mut response = Response::new(body);
@@ -69,7 +75,8 @@ impl Statics {
         let css = Static::new("karibu", "css", "text/css; charset=utf-8", CSS);
         let js = Static::new("karibu", "js", "text/javascript; charset=utf-8", JS);
         let icon = Static::new("icon", "svg", "image/svg+xml", ICON);
-        let paths = Assets { css: css.path(), js: js.path(), icon: icon.path() };
+        let paths =
+            Assets { css: css.path(), js: js.path(), js_integrity: js.integrity(), icon: icon.path() };
         Self { paths, files: [css, js, icon] }
     }
 }

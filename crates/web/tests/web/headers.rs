@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, StatusCode};
 
-use crate::house::{House, Sent, request};
+use crate::house::{House, Sent, request, sample};
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers_and_its_ids() {
@@ -36,6 +36,20 @@ async fn every_answer_carries_the_security_headers_and_its_ids() {
         assert_eq!(answer.header("x-request-id").len(), 32);
         assert_eq!(answer.headers.get("set-cookie"), None);
     }
+}
+
+#[tokio::test]
+async fn https_is_asked_for_only_with_a_certificate_that_browsers_trust() {
+    let said = |house: House| async move {
+        let mut said = Vec::new();
+        for path in ["/", "/connect/register", "/nothing", "/robots.txt", "/connect/event.ics", "/version"] {
+            said.push(house.get(path).await.header("strict-transport-security").to_owned());
+        }
+        said
+    };
+    let trusted = House::set_up("https://register.example.org", &[&sample(&[])], |settings| settings.hsts = true);
+    assert_eq!(said(trusted.await).await, ["max-age=63072000"; 6]);
+    assert_eq!(said(House::new().await).await, [""; 6]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,7 +24,7 @@ use store_sqlite::SqliteStore;
 use telemetry::Metrics;
 use tempfile::TempDir;
 use tower::ServiceExt;
-use web::{Network, Web, WebSettings, web};
+use web::{Limits, Network, UploadQuota, Web, WebSettings, web};
 
 /// When the story begins: the sample opened a week before and closes in 45 days.
 pub(crate) const BEGINNING: i64 = 1_788_256_800;
@@ -102,6 +103,16 @@ impl House {
     }
 
     pub(crate) async fn at(public_url: &str, events: &[&str]) -> Self {
+        Self::set_up(public_url, events, |_| {}).await
+    }
+
+    /// With the sample event and these limits, of which the others have none.
+    pub(crate) async fn limited(limit: impl FnOnce(&mut Limits)) -> Self {
+        Self::set_up("https://localhost:8443", &[&sample(&[])], |settings| limit(&mut settings.limits)).await
+    }
+
+    /// With settings that are changed.
+    pub(crate) async fn set_up(public_url: &str, events: &[&str], change: impl FnOnce(&mut WebSettings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("karibu.sqlite"), 4).await.unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(BEGINNING)));
@@ -113,13 +124,20 @@ impl House {
             conveyor: wakes.clone(),
             sample_organizers: SampleOrganizers::AsWritten,
         };
-        let settings = WebSettings {
+        let mut settings = WebSettings {
             public_url: public_url.parse().unwrap(),
             instance: "test-1".to_owned(),
             version: "1.2.3",
             commit: "abcdef0",
             trusted_proxies: vec![Network { address: "10.0.0.0".parse().unwrap(), prefix: 8 }],
+            hsts: false,
+            limits: Limits {
+                min_fill: Duration::ZERO,
+                rate: None,
+                uploads: UploadQuota { per_address_and_day: u64::MAX, unclaimed: u64::MAX },
+            },
         };
+        change(&mut settings);
         let metrics = Metrics::new("1.2.3", "abcdef0");
         let signer = Signer::new(vec![vec![7; 32]]);
         let make = {

@@ -2,9 +2,13 @@
 
 // Clippy takes helpers for those of tests only where this is said.
 #[cfg(test)]
+mod attaching;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod guards;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]

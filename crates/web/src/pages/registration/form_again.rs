@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use jiff::Timestamp;
 use registration::ids::{FileId, SubmissionId};
+use registration::ports::StoreResult;
 use registration::register::OpenForm;
 use registration::stored::{FileContent, FileRow, NewAttachment};
 use registration::token::FormToken;
@@ -23,6 +24,8 @@ pub(super) struct Again<'a> {
     pub(super) submission: SubmissionId,
     /// When the form was opened: a form that comes back is not younger for it.
     pub(super) opened: Timestamp,
+    /// Whether it comes back with "press again" because something about it was not like a person's.
+    pub(super) asked: bool,
     /// Files that were kept before.
     pub(super) kept: &'a [FileRow],
 }
@@ -43,6 +46,7 @@ impl Again<'_> {
             form_version: self.received.form_version,
             submission: self.submission,
             opened: self.opened,
+            asked: self.asked,
         };
         let visitor = Visitor { token: self.visit.web.inner.signer.form(&token), submission: self.submission };
         let state = FormState { typed: &self.received.typed, problems, kept: &kept, banner };
@@ -52,7 +56,6 @@ impl Again<'_> {
     /// Keeps what was sent, so that nothing is sent twice. Gives the files that are kept; what the store cannot take is
     /// not among them, and has to be chosen again.
     async fn keep(&self) -> Vec<FileRow> {
-        let store = self.visit.web.inner.desk.store.as_ref();
         let mut kept = Vec::new();
         let sent = self.received.typed.files.iter().filter_map(|file| file.file.as_ref().ok());
         for row in sent.filter(|row| !self.was_kept(row.id)) {
@@ -71,8 +74,10 @@ impl Again<'_> {
                 sha256: row.sha256,
                 content: FileContent::Small(content.clone()),
             };
-            match store.keep(self.submission, &file, self.visit.now()).await {
-                Ok(()) => kept.push(row.clone()),
+            match self.store(&file).await {
+                Ok(true) => kept.push(row.clone()),
+                // It has to be chosen again.
+                Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(request_id = self.visit.request_id, %error, "a file cannot be kept for its form");
                     break;
@@ -86,6 +91,16 @@ impl Again<'_> {
             kept.extend(before);
         }
         kept
+    }
+
+    /// Stores a small file if there is room for what no registration claims.
+    async fn store(&self, file: &NewAttachment) -> StoreResult<bool> {
+        let inner = &self.visit.web.inner;
+        let (store, now) = (inner.desk.store.as_ref(), self.visit.now());
+        if inner.uploads.store(store, file.size, now).await?.is_err() {
+            return Ok(false);
+        }
+        store.keep(self.submission, file, now).await.map(|()| true)
     }
 
     fn was_kept(&self, id: FileId) -> bool {

@@ -41,6 +41,7 @@ fn page(visit: &Visit, slug: &str) -> Result<Response<Body>, PageError> {
 
 fn visitor(visit: &Visit, entry: &Entry) -> Visitor {
     let submission = visit.web.fresh_submission();
-    let token = FormToken { event: entry.id, form_version: entry.form_version, submission, opened: visit.now() };
+    let (form_version, opened) = (entry.form_version, visit.now());
+    let token = FormToken { event: entry.id, form_version, submission, opened, asked: false };
     Visitor { token: visit.web.inner.signer.form(&token), submission }
 }

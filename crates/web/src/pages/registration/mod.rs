@@ -1,8 +1,10 @@
 //! The form and what comes of it.
 
 mod answers;
+pub(crate) mod attachments;
 mod form_again;
 pub(crate) mod get;
+mod guards;
 pub(crate) mod post;
 pub(crate) mod registered;
 

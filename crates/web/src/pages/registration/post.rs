@@ -20,8 +20,8 @@ use super::form_again::Again;
 use crate::errors::{PageError, RETRY_AFTER};
 use crate::events::Entry;
 use crate::face::{Banner, StatePage};
-use crate::multipart::{Pass, Received, boundary, drain, receive};
-use crate::origin::is_foreign;
+use crate::multipart::{Pass, Received, boundary, receive};
+use crate::origin::{Origin, origin};
 use crate::state::Web;
 use crate::visit::{Params, Visit, redirect};
 
@@ -43,15 +43,11 @@ pub(crate) async fn post(
 
 async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<Response<Body>, PageError> {
     let (parts, body) = request.into_parts();
-    if is_foreign(&parts.headers, &parts.uri, &visit.web.inner.settings.public_url) {
-        drain(body).await;
-        count(&visit.web, entry, RegistrationOutcome::Refused);
-        return Err(PageError::state(StatusCode::FORBIDDEN, StatePage::CrossSite));
-    }
+    let origin = origin(&parts.headers, &parts.uri, &visit.web.inner.settings.public_url);
     let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
     let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
     let received = receive(visit, entry, body, &boundary).await.map_err(|_| unreadable())?;
-    Submitted { visit, entry, received, kept: Vec::new() }.judge().await
+    Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() }.judge().await
 }
 
 fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
@@ -59,10 +55,13 @@ fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
 }
 
 /// A form that was read to its end.
-struct Submitted<'a> {
-    visit: &'a Visit,
-    entry: &'a Arc<Entry>,
-    received: Received,
+pub(super) struct Submitted<'a> {
+    pub(super) visit: &'a Visit,
+    pub(super) entry: &'a Arc<Entry>,
+    pub(super) received: Received,
+    pub(super) origin: Origin,
+    /// Whether it was counted for its address.
+    pub(super) counted: bool,
     /// Files that an earlier try of this form left.
     kept: Vec<FileRow>,
 }
@@ -84,6 +83,11 @@ impl Submitted<'_> {
             // What was registered is shown for ever.
             Pass::Expired(_) if self.is_registered().await? => {}
             Pass::Expired(token) => return Ok(self.expired(token.submission).await),
+            // Nothing says that these answers were ever typed on a page of ours.
+            Pass::Bad if self.origin == Origin::Foreign => {
+                self.count(RegistrationOutcome::Refused);
+                return Err(PageError::state(StatusCode::FORBIDDEN, StatePage::CrossSite));
+            }
             Pass::Bad => return Ok(self.expired(self.visit.web.fresh_submission()).await),
         }
         if let Some(trouble) = self.received.trouble.take() {
@@ -100,6 +104,9 @@ impl Submitted<'_> {
         if let Err(error) = self.adopt_kept().await {
             return self.trouble(error, opened).await;
         }
+        if let Some(asked) = self.ask_before_judging(opened).await? {
+            return Ok(asked);
+        }
         if !self.received.cut.is_empty() {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&self.problems_of_cut(), opened).await);
@@ -109,7 +116,15 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&lost, opened).await);
         }
-        match self.register_with_uploads().await? {
+        if let Some(asked) = self.ask_before_registering(opened).await? {
+            return Ok(asked);
+        }
+        let outcome = self.register_with_uploads().await;
+        if self.counted && !matches!(outcome, Ok(Ok(Outcome::Registered { .. }))) {
+            // Only what is registered counts.
+            self.visit.web.inner.registrations.give_back(self.visit.client, self.visit.now());
+        }
+        match outcome? {
             Ok(outcome) => self.answer(outcome, opened).await,
             Err(error) => self.trouble(error, opened).await,
         }
@@ -156,7 +171,7 @@ impl Submitted<'_> {
     }
 
     /// Whether this form was already registered: that result is shown for ever, closed or not.
-    async fn is_registered(&self) -> Result<bool, PageError> {
+    pub(super) async fn is_registered(&self) -> Result<bool, PageError> {
         let (Pass::Good(token) | Pass::Expired(token)) = self.received.pass else { return Ok(false) };
         Ok(self.visit.web.inner.desk.store.by_submission(token.submission).await?.is_some())
     }
@@ -257,7 +272,7 @@ impl Submitted<'_> {
         redirect(StatusCode::SEE_OTHER, &path)
     }
 
-    async fn invalid(&self, problems: &[Problem], opened: Timestamp) -> Response<Body> {
+    pub(super) async fn invalid(&self, problems: &[Problem], opened: Timestamp) -> Response<Body> {
         self.again(self.received.submission, opened).page(StatusCode::UNPROCESSABLE_ENTITY, None, problems).await
     }
 
@@ -329,11 +344,13 @@ impl Submitted<'_> {
         }
     }
 
-    fn again(&self, submission: SubmissionId, opened: Timestamp) -> Again<'_> {
-        Again { visit: self.visit, entry: self.entry, received: &self.received, submission, opened, kept: &self.kept }
+    pub(super) fn again(&self, submission: SubmissionId, opened: Timestamp) -> Again<'_> {
+        let asked = self.was_asked();
+        let Self { visit, entry, received, kept, .. } = self;
+        Again { visit, entry, received, submission, opened, asked, kept }
     }
 
-    fn count(&self, outcome: RegistrationOutcome) {
+    pub(super) fn count(&self, outcome: RegistrationOutcome) {
         count(&self.visit.web, self.entry, outcome);
     }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use presentation::urls;
+use registration::answers::{Answer, Answers};
 use registration::token::TokenError;
 
+use super::attachments::takes_files;
 use super::read_answers;
 use crate::errors::PageError;
 use crate::events::Entry;
-use crate::face::{RegisteredFace, registered_page};
+use crate::face::{RegisteredFace, StatePage, registered_page};
 use crate::visit::{Params, Visit};
 
 /// What was received, the reference, what happens next.
@@ -29,6 +32,9 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
     let id = visit.web.inner.signer.read_registered(token)?;
     let store = visit.web.inner.desk.store.as_ref();
     let record = store.get(id).await?.filter(|record| record.event == entry.id).ok_or(TokenError::Invalid)?;
+    if record.erased_at.is_some() {
+        return Err(PageError::state(StatusCode::GONE, StatePage::RegistrationGone));
+    }
     let shell = visit.shell(Some(&entry.event), true);
     let (form, sections) = read_answers(&visit.web, entry, &record, shell.words).await?;
     // The query only chooses among labels of the form.
@@ -38,13 +44,25 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         .map(|field| field.label.get(shell.words.language()).to_owned())
         .take(form.fields.len())
         .collect();
+    let attach = takes_files(&form)
+        && record.shown_status.is_alive()
+        && record.erased_at.is_none()
+        && visit.now() < entry.event.closes_at();
+    let answers = Answers::from_json(&form, &record.answers);
+    let to_follow: Vec<String> = form
+        .inputs()
+        .filter(|field| answers.get(&field.key) == Some(&Answer::Later))
+        .map(|field| field.label.get(shell.words.language()).to_owned())
+        .collect();
     let face = RegisteredFace {
         event: &entry.event,
         reference: record.reference.as_str(),
-        status: record.status,
+        status: record.shown_status,
         email: &record.columns.email,
         sections: &sections,
         dropped: &dropped,
+        attach: attach.then(|| urls::attachments(&entry.event.slug, &visit.web.inner.signer.attachments(id))),
+        to_follow: &to_follow,
     };
     Ok(visit.html(StatusCode::OK, registered_page(&shell, &face)))
 }
