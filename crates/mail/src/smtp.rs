@@ -39,6 +39,13 @@ impl SmtpTransport {
         Ok(Self { relay, slots: Semaphore::new(settings.connections.max(1)), idle: Mutex::default() })
     }
 
+    /// Waits so long for each answer instead of 30 s.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.relay.patience = patience;
+        self
+    }
+
     async fn hand_over(&self, message: &Message) -> Result<(), SendError> {
         let bytes = message.to_bytes()?;
         let (from, to) = (message.sender()?, message.recipient()?);

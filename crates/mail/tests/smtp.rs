@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mail::{Message, SendError, SmtpSettings, SmtpTransport, Transport};
-use testkit::smtp::{Options, SmtpServer, Stage, Tls};
+use testkit::smtp::{Mode, Options, SmtpServer, Stage, Tls};
 
 const LOGIN: Option<(&str, &str)> = Some(("events", "secret"));
 
@@ -131,13 +131,104 @@ async fn what_the_relay_answers_is_judged_by_the_command_it_answers() {
         }
     }
     for reply in ["421 4.3.2 closing", "drop"] {
-        for stage in [Stage::Rcpt, Stage::Data] {
+        for stage in [Stage::Rcpt, Stage::Content] {
             server.set_fault(Some((stage, reply)));
             is_relay_fault(to(&server).send(&message_to("a@example.org")).await, "");
         }
     }
     server.set_fault(None);
     transport.send(&message_to("a@example.org")).await.unwrap();
+}
+
+/// What became of a mail: the kind of its error, or "Sent".
+async fn fate(server: &SmtpServer, mode: Mode<'_>, patience: Duration) -> (&'static str, String) {
+    server.set_mode(mode);
+    // A connection of its own, so that every stage is passed.
+    let transport = to(server).with_patience(patience);
+    match transport.send(&message_to("desk@example.org")).await {
+        Ok(()) => ("Sent", String::new()),
+        Err(SendError::Refused(text)) => ("Refused", text),
+        Err(SendError::Temporary(text)) => ("Temporary", text),
+        Err(SendError::Relay(text)) => ("Relay", text),
+    }
+}
+
+#[tokio::test]
+async fn every_fault_of_a_relay_is_judged_and_none_loses_a_mail() {
+    let (short, long) = (Duration::from_millis(20), Duration::from_secs(60));
+    for tls in [Tls::Starttls, Tls::Implicit] {
+        let server = SmtpServer::start(Options { tls, login: LOGIN }).await;
+        let mut table = vec![
+            (Mode::Refuse, "Relay", "connect: "),
+            (Mode::BrokenTls, "Relay", ""),
+            (Mode::WrongCertificate, "Relay", "certificate"),
+            (Mode::ExpiredCertificate, "Relay", "certificate"),
+            (Mode::WrongPassword, "Relay", "AUTH: 535"),
+            (Mode::Trickle(Duration::from_secs(1)), "Relay", "no answer"),
+            (Mode::CutBeforeDot, "Relay", "message: "),
+            (Mode::CutAfterDot, "Relay", "message: "),
+            (Mode::Late(Stage::Content, long), "Relay", "message: no answer"),
+            (Mode::Late(Stage::Content, short), "Sent", ""),
+            (Mode::Late(Stage::Connect, short), "Sent", ""),
+            (Mode::Trickle(Duration::from_millis(1)), "Sent", ""),
+            (Mode::Reply(Stage::Rcpt, "451 4.7.1 greylisted"), "Temporary", "RCPT: 451"),
+            (Mode::Reply(Stage::Rcpt, "554 5.7.1 relay access denied"), "Relay", "RCPT: 554"),
+            (Mode::Reply(Stage::Rcpt, "550 5.1.1 nobody here"), "Refused", "RCPT: 550"),
+            (Mode::Reply(Stage::Data, "451 4.3.0 later"), "Temporary", "DATA: 451"),
+            (Mode::Reply(Stage::Data, "554 5.5.1 no valid recipients"), "Temporary", "DATA: 554"),
+            (Mode::Reply(Stage::Content, "452 4.3.1 no room"), "Temporary", "message: 452"),
+            (Mode::Reply(Stage::Content, "554 5.6.0 not liked"), "Temporary", "message: 554"),
+            (Mode::Reply(Stage::Content, "552 5.3.4 too big"), "Refused", "message: 552"),
+        ];
+        for stage in Stage::ALL {
+            if stage == Stage::Starttls && tls == Tls::Implicit {
+                continue;
+            }
+            table.push((Mode::Drop(stage), "Relay", ""));
+            table.push((Mode::Reply(stage, "421 4.3.2 closing"), "Relay", ""));
+            if stage != Stage::Content {
+                table.push((Mode::Late(stage, long), "Relay", "no answer"));
+            }
+            if matches!(stage, Stage::Connect | Stage::Ehlo | Stage::Starttls | Stage::Auth | Stage::Mail) {
+                for reply in ["451 4.3.0 later", "454 4.7.0 not now", "550 5.1.1 no", "554 5.7.1 never"] {
+                    table.push((Mode::Reply(stage, reply), "Relay", ""));
+                }
+            }
+        }
+        for (mode, expected, about) in table {
+            let before = server.mails().len();
+            // Long enough for what comes before the message, where that must be reached.
+            let patience = match about {
+                "no answer" => Duration::from_millis(200),
+                "message: no answer" => Duration::from_secs(3),
+                _ => long,
+            };
+            let (fate, text) = fate(&server, mode, patience).await;
+            assert_eq!(fate, expected, "{tls:?} {mode:?}: {text}");
+            assert!(text.contains(about) && !text.contains("desk"), "{tls:?} {mode:?}: {text}");
+            let taken = server.mails().len() - before;
+            let unanswered = matches!(mode, Mode::CutAfterDot | Mode::Late(Stage::Content, _));
+            assert_eq!(taken, usize::from(fate == "Sent" || unanswered), "{mode:?}");
+        }
+        assert_eq!(server.deliveries().len(), 1, "every repeat has the same Message-ID");
+    }
+}
+
+#[tokio::test]
+async fn an_open_connection_that_breaks_costs_no_mail() {
+    let server = plain().await;
+    let transport = to(&server);
+    transport.send(&message_to("a@example.org")).await.unwrap();
+    server.set_mode(Mode::Refuse);
+    is_relay_fault(transport.send(&message_to("b@example.org")).await, "connect: ");
+    server.set_mode(Mode::Healthy);
+    transport.send(&message_to("b@example.org")).await.unwrap();
+    server.set_mode(Mode::CutBeforeDot);
+    is_relay_fault(transport.send(&message_to("c@example.org")).await, "message: ");
+    server.set_mode(Mode::Healthy);
+    transport.send(&message_to("c@example.org")).await.unwrap();
+    let recipients: Vec<_> = server.mails().into_iter().flat_map(|mail| mail.rcpt).collect();
+    assert_eq!(recipients, ["a@example.org", "b@example.org", "c@example.org"]);
 }
 
 #[tokio::test]

@@ -1,22 +1,37 @@
-"""A real SMTP server for tests: keeps each mail as a file and refuses what it is told to refuse.
+"""A real SMTP server for tests: keeps each mail as a file and fails as it is told to.
 
 Settings come as one JSON object in the first argument:
 
-    {"port": 0, "folder": "…", "control": "…", "tls": "none" | "starttls" | "implicit",
-     "certificate": "…", "key": "…", "user": null, "password": null}
+    {"port": 0, "folder": "…", "control": "…", "seen": "…", "tls": "none" | "starttls" | "implicit",
+     "certificates": {"right": ["…", "…"], "elsewhere": […], "expired": […]}, "user": null, "password": null}
 
 Prints "ready PORT" and runs until its standard input ends, so that it never outlives the test.
 
-Each accepted mail is NNNN.eml, what was sent after DATA, beside NNNN.json, its envelope. The local part of a recipient may
-ask for a refusal: rcpt-550-5.1.1@… is answered "550 5.1.1 …" at RCPT, data-552@… "552 …" after DATA. The control file, if
-there is one, holds {"stage": "connect" | "ehlo" | "auth" | "mail" | "rcpt" | "data", "reply": "421 4.3.2 …"}: that stage
-answers so, for everybody, as long as the file says it. The reply "drop" closes the connection instead.
+Each taken mail is NNNN.eml, what was sent after DATA, beside NNNN.json, its envelope. The local part of a recipient may
+ask for a refusal: rcpt-550-5.1.1@… is answered "550 5.1.1 …" at RCPT, data-552@… "552 …" after DATA.
+
+The control file, if there is one, holds one mode for all clients, with a number that is written to the file "seen" as soon
+as the mode holds:
+
+    {"number": 1, "mode": "reply", "stage": STAGE, "reply": "421 4.3.2 …"}   that stage answers so
+    {"mode": "drop", "stage": STAGE}               the connection is reset there, without an answer and without taking a mail
+    {"mode": "late", "stage": STAGE, "seconds": 3} the answer comes late (after the message: the mail is taken at once)
+    {"mode": "trickle", "seconds": 0.1}            answers come byte by byte
+    {"mode": "refuse"}                             nobody listens, and open connections are reset
+    {"mode": "cut-before-dot"}                     the connection is reset in the midst of the message
+    {"mode": "cut-after-dot"}                      the mail is taken, the connection is reset instead of an answer
+    {"mode": "broken-tls"}                         the handshake fails
+    {"mode": "certificate", "which": "elsewhere"}  a certificate for another name, or an expired one
+
+STAGE is connect, ehlo, starttls, auth, mail, rcpt, data (the command) or content (after the dot).
 """
 
 import asyncio
 import json
+import logging
 import os
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -36,22 +51,47 @@ def wanted_reply(stage, address):
     return " ".join(part for part in (asked[2], asked[3], "as the test wants it") if part)
 
 
-def fault(stage):
-    """The reply that the control file gives this stage, or None."""
-    try:
-        with open(SETTINGS["control"], encoding="utf-8") as file:
-            control = json.load(file)
-    except FileNotFoundError:
-        return None
-    return control["reply"] if control["stage"] == stage else None
+class Control:
+    """The mode that the control file tells."""
+
+    mode = {"mode": "healthy", "number": 0}
+
+    @classmethod
+    def read(cls):
+        try:
+            with open(SETTINGS["control"], encoding="utf-8") as file:
+                cls.mode = json.load(file)
+        except FileNotFoundError:
+            pass
+        return cls.mode
+
+    @classmethod
+    def seen(cls):
+        """Tells that the mode holds."""
+        with open(SETTINGS["seen"] + ".part", "w", encoding="utf-8") as file:
+            file.write(str(cls.mode["number"]))
+        os.rename(SETTINGS["seen"] + ".part", SETTINGS["seen"])
+
+    @classmethod
+    def says(cls, mode, stage=None):
+        return cls.mode["mode"] == mode and cls.mode.get("stage") == stage
 
 
-async def answer(server, reply):
-    """Makes a reply of a fault; `drop` ends the connection without one."""
-    if reply == "drop":
-        server.transport.abort()
-        await asyncio.sleep(3600)
-    return reply
+async def fault(server, stage):
+    """The reply that the mode gives this stage, or None; comes late, or never, if it says so."""
+    if Control.says("reply", stage):
+        return Control.mode["reply"]
+    if Control.says("drop", stage):
+        await reset(server)
+    if Control.says("late", stage):
+        await asyncio.sleep(Control.mode["seconds"])
+    return None
+
+
+async def reset(server):
+    """Resets the connection; the task of the connection is cancelled then."""
+    server.transport.abort()
+    await asyncio.sleep(3600)
 
 
 class Handler:
@@ -61,51 +101,58 @@ class Handler:
         self.number = len([name for name in os.listdir(SETTINGS["folder"]) if name.endswith(".eml")])
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
-        if reply := fault("ehlo"):
-            return [await answer(server, reply)]
+        if reply := await fault(server, "ehlo"):
+            return [reply]
         session.host_name = hostname
         if SETTINGS["user"] is None:
             responses = [line for line in responses if not line.startswith("250-AUTH")]
         return responses
 
     async def handle_AUTH(self, server, session, envelope, args):
-        reply = fault("auth")
-        return await answer(server, reply) if reply else MISSING
+        return await fault(server, "auth") or MISSING
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        if reply := fault("mail"):
-            return await answer(server, reply)
+        if reply := await fault(server, "mail"):
+            return reply
         envelope.mail_from = address
         return "250 2.1.0 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        reply = fault("rcpt")
-        if reply:
-            return await answer(server, reply)
-        reply = wanted_reply("rcpt", address)
-        if reply:
+        if reply := await fault(server, "rcpt") or wanted_reply("rcpt", address):
             return reply
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        reply = fault("data")
-        if reply:
-            return await answer(server, reply)
+        late = Control.says("late", "content")
+        if not late and (reply := await fault(server, "content")):
+            return reply
         for address in envelope.rcpt_tos:
-            reply = wanted_reply("data", address)
-            if reply:
+            if reply := wanted_reply("data", address):
                 return reply
+        cut = Control.says("cut-after-dot")
+        self.keep(server, session, envelope, answered=not cut)
+        if cut:
+            await reset(server)
+        if late:
+            await fault(server, "content")
+        return "250 2.0.0 OK: queued as " + format(self.number, "04")
+
+    def keep(self, server, session, envelope, answered):
         self.number += 1
-        path = os.path.join(SETTINGS["folder"], f"{self.number:04}")
+        path = os.path.join(SETTINGS["folder"], f"{self.number:06}")
         secured = session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None
+        told = {"from": envelope.mail_from, "rcpt": envelope.rcpt_tos, "tls": secured, "answered": answered}
         with open(path + ".json", "w", encoding="utf-8") as file:
-            json.dump({"from": envelope.mail_from, "rcpt": envelope.rcpt_tos, "tls": secured}, file)
+            json.dump(told, file)
         with open(path + ".part", "wb") as file:
             file.write(envelope.content)
         # The mail is there when it is there whole.
         os.rename(path + ".part", path + ".eml")
-        return "250 2.0.0 OK"
+
+
+# The connections that are open.
+OPEN = set()
 
 
 class Server(SMTP):
@@ -126,25 +173,49 @@ class Server(SMTP):
 
     async def _handle_client(self):
         self.count(1)
+        OPEN.add(self)
         try:
             await self.greet_and_serve()
         finally:
+            OPEN.discard(self)
             self.count(-1)
 
     async def push(self, status):
-        await super().push(status)
+        if Control.says("trickle"):
+            line = status if isinstance(status, bytes) else status.encode()
+            for byte in line + b"\r":
+                self._writer.write(bytes([byte]))
+                await asyncio.sleep(Control.mode.get("seconds", 0))
+            # Nothing is waited for after the end, or the client's handshake would come before ours.
+            self._writer.write(b"\n")
+        else:
+            await super().push(status)
         # The server closes the transmission channel (RFC 5321, section 3.8).
         if status[:3] in ("421", b"421"):
             self.transport.close()
 
     async def greet_and_serve(self):
-        reply = fault("connect")
-        if reply:
-            if reply != "drop":
-                await self.push(reply)
+        if reply := await fault(self, "connect"):
+            await self.push(reply)
             self.transport.close()
             return
         await super()._handle_client()
+
+    async def smtp_STARTTLS(self, arg):
+        if reply := await fault(self, "starttls"):
+            await self.push(reply)
+            return
+        await super().smtp_STARTTLS(arg)
+
+    async def smtp_DATA(self, arg):
+        if reply := await fault(self, "data"):
+            await self.push(reply)
+            return
+        if Control.says("cut-before-dot"):
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            await self._reader.readuntil(b"\r\n")
+            await reset(self)
+        await super().smtp_DATA(arg)
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -152,12 +223,30 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=data == known, handled=False)
 
 
+def tls_context():
+    """TLS with the certificate that the mode wants, or a handshake that fails."""
+
+    def context(which):
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(*SETTINGS["certificates"][which])
+        return made
+
+    contexts = {which: context(which) for which in SETTINGS["certificates"]}
+
+    def choose(connection, _name, _context):
+        if Control.says("broken-tls"):
+            return ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+        if Control.says("certificate"):
+            connection.context = contexts[Control.mode["which"]]
+        return None
+
+    contexts["right"].sni_callback = choose
+    return contexts["right"]
+
+
 async def main():
     tls = SETTINGS["tls"]
-    context = None
-    if tls != "none":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(SETTINGS["certificate"], SETTINGS["key"])
+    context = None if tls == "none" else tls_context()
     handler = Handler()
     login = SETTINGS["user"] is not None
 
@@ -174,12 +263,30 @@ async def main():
             authenticator=authenticate if login else None,
         )
 
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        serve, "127.0.0.1", SETTINGS["port"], ssl=context if tls == "implicit" else None, backlog=512
-    )
-    print("ready", server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    # Keeps the port while nobody listens.
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", SETTINGS["port"]))
+    port = keeper.getsockname()[1]
+    listener = None
+    number = None
+    while True:
+        mode = Control.read()
+        if mode["number"] != number:
+            if mode["mode"] == "refuse" and listener:
+                listener.close()
+                for server in list(OPEN):
+                    server.transport.abort()
+                listener = None
+            if mode["mode"] != "refuse" and not listener:
+                listener = await asyncio.get_running_loop().create_server(
+                    serve, "127.0.0.1", port, ssl=context if tls == "implicit" else None, backlog=512
+                )
+            if number is None:
+                print("ready", port, flush=True)
+            number = mode["number"]
+            Control.seen()
+        await asyncio.sleep(0.005)
 
 
 def end_with_the_test():
@@ -188,5 +295,6 @@ def end_with_the_test():
 
 
 warnings.simplefilter("ignore")
+logging.disable()
 threading.Thread(target=end_with_the_test, daemon=True).start()
 asyncio.run(main())

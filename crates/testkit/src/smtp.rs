@@ -1,7 +1,10 @@
 //! A throw-away SMTP server: a real one (aiosmtpd), which keeps mails as files and fails as it is told.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -38,16 +41,101 @@ pub struct Options {
 pub enum Stage {
     /// Instead of the greeting.
     Connect,
-    /// At EHLO.
+    /// At EHLO, before and after STARTTLS.
     Ehlo,
+    /// At STARTTLS.
+    Starttls,
     /// At AUTH.
     Auth,
     /// At MAIL FROM.
     Mail,
     /// At every RCPT TO.
     Rcpt,
-    /// After the end of DATA.
+    /// At DATA, before the message.
     Data,
+    /// After the dot that ends the message.
+    Content,
+}
+
+impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 8] =
+        [Self::Connect, Self::Ehlo, Self::Starttls, Self::Auth, Self::Mail, Self::Rcpt, Self::Data, Self::Content];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Ehlo => "ehlo",
+            Self::Starttls => "starttls",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// How a server behaves towards everybody, until it is told otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Mode<'a> {
+    /// As a relay should.
+    #[default]
+    Healthy,
+    /// Answers so (like `421 4.3.2 closing`) at this stage; closes after a 421.
+    Reply(Stage, &'a str),
+    /// Resets the connection at this stage instead of an answer; takes no mail.
+    Drop(Stage),
+    /// A tarpit at one stage: the answer comes so late. After the dot, the mail is taken at once.
+    Late(Stage, Duration),
+    /// A tarpit everywhere: answers come byte by byte, with this pause between them.
+    Trickle(Duration),
+    /// Nobody listens, and open connections are reset.
+    Refuse,
+    /// Resets the connection in the midst of the message.
+    CutBeforeDot,
+    /// Takes the mail and resets the connection instead of an answer ([`ReceivedMail::answered`] is false).
+    CutAfterDot,
+    /// The TLS handshake fails.
+    BrokenTls,
+    /// A certificate of the right authority for another name.
+    WrongCertificate,
+    /// A certificate that has ended.
+    ExpiredCertificate,
+    /// No password is right.
+    WrongPassword,
+}
+
+impl Mode<'_> {
+    fn to_json(self, number: u64) -> Value {
+        let at = |mode: &str, stage: Stage| json!({"mode": mode, "stage": stage.as_str()});
+        let mut told = match self {
+            Self::Healthy => json!({"mode": "healthy"}),
+            Self::Reply(stage, reply) => {
+                let mut told = at("reply", stage);
+                told["reply"] = reply.into();
+                told
+            }
+            Self::Drop(stage) => at("drop", stage),
+            Self::Late(stage, wait) => {
+                let mut told = at("late", stage);
+                told["seconds"] = wait.as_secs_f64().into();
+                told
+            }
+            Self::Trickle(pause) => json!({"mode": "trickle", "seconds": pause.as_secs_f64()}),
+            Self::Refuse => json!({"mode": "refuse"}),
+            Self::CutBeforeDot => json!({"mode": "cut-before-dot"}),
+            Self::CutAfterDot => json!({"mode": "cut-after-dot"}),
+            Self::BrokenTls => json!({"mode": "broken-tls"}),
+            Self::WrongCertificate => json!({"mode": "certificate", "which": "elsewhere"}),
+            Self::ExpiredCertificate => json!({"mode": "certificate", "which": "expired"}),
+            Self::WrongPassword => {
+                return Mode::Reply(Stage::Auth, "535 5.7.8 Error: authentication failed").to_json(number);
+            }
+        };
+        told["number"] = number.into();
+        told
+    }
 }
 
 /// A mail that a server took.
@@ -59,6 +147,8 @@ pub struct ReceivedMail {
     pub rcpt: Vec<String>,
     /// Whether it came by TLS.
     pub tls: bool,
+    /// Whether the client was told that it was taken.
+    pub answered: bool,
     /// The mail itself (RFC 5322).
     pub raw: Vec<u8>,
 }
@@ -67,6 +157,14 @@ impl ReceivedMail {
     /// The mail as a mail program shows it.
     pub fn letter(&self) -> Letter {
         Letter::read(&self.raw)
+    }
+
+    /// Its Message-ID without angle brackets; empty if it has none.
+    pub fn message_id(&self) -> String {
+        let head = String::from_utf8_lossy(&self.raw);
+        let mut lines = head.lines().take_while(|line| !line.is_empty());
+        let id = lines.find_map(|line| line.strip_prefix("Message-ID:")).unwrap_or_default();
+        id.trim().trim_matches(['<', '>']).to_owned()
     }
 }
 
@@ -79,6 +177,8 @@ pub struct SmtpServer {
     folder: TempDir,
     port: u16,
     process: Option<Child>,
+    /// How many modes were set, so that the server can tell which one holds.
+    modes: AtomicU64,
 }
 
 impl SmtpServer {
@@ -87,10 +187,18 @@ impl SmtpServer {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::create_dir(folder.path().join("mails")).expect("a folder can be made");
         let made = Certificates::make();
-        for (name, pem) in [("ca.pem", made.ca), ("certificate.pem", made.certificate), ("key.pem", made.key)] {
+        for (name, pem) in [
+            ("ca.pem", made.ca),
+            ("certificate.pem", made.certificate),
+            ("key.pem", made.key),
+            ("elsewhere.pem", made.elsewhere.0),
+            ("elsewhere-key.pem", made.elsewhere.1),
+            ("expired.pem", made.expired.0),
+            ("expired-key.pem", made.expired.1),
+        ] {
             std::fs::write(folder.path().join(name), pem).expect("a file can be written");
         }
-        let mut server = Self { options, folder, port: 0, process: None };
+        let mut server = Self { options, folder, port: 0, process: None, modes: AtomicU64::new(0) };
         server.start_again().await;
         server
     }
@@ -114,9 +222,13 @@ impl SmtpServer {
             "port": self.port,
             "folder": self.folder(),
             "control": self.control(),
+            "seen": self.seen(),
             "tls": tls,
-            "certificate": path("certificate.pem"),
-            "key": path("key.pem"),
+            "certificates": {
+                "right": [path("certificate.pem"), path("key.pem")],
+                "elsewhere": [path("elsewhere.pem"), path("elsewhere-key.pem")],
+                "expired": [path("expired.pem"), path("expired-key.pem")],
+            },
             "user": self.options.login.map(|(user, _)| user),
             "password": self.options.login.map(|(_, password)| password),
         });
@@ -163,25 +275,29 @@ impl SmtpServer {
         self.folder.path().join("mails")
     }
 
-    /// From now on, every client gets `reply` (like `421 4.3.2 closing`) at this stage; `drop` closes the connection
+    /// From now on, every client gets `reply` (like `421 4.3.2 closing`) at this stage; `drop` resets the connection
     /// instead. `None` ends the fault.
     pub fn set_fault(&self, fault: Option<(Stage, &str)>) {
-        let Some((stage, reply)) = fault else {
-            let _ = std::fs::remove_file(self.control());
-            return;
-        };
-        let stage = match stage {
-            Stage::Connect => "connect",
-            Stage::Ehlo => "ehlo",
-            Stage::Auth => "auth",
-            Stage::Mail => "mail",
-            Stage::Rcpt => "rcpt",
-            Stage::Data => "data",
-        };
+        self.set_mode(match fault {
+            None => Mode::Healthy,
+            Some((stage, "drop")) => Mode::Drop(stage),
+            Some((stage, reply)) => Mode::Reply(stage, reply),
+        });
+    }
+
+    /// Behaves so from now on, towards new and open connections; the mode holds when this returns. A server that is stopped
+    /// begins with it.
+    pub fn set_mode(&self, mode: Mode<'_>) {
+        let number = self.modes.fetch_add(1, Ordering::Relaxed) + 1;
         // Renamed into its place: the server never reads half of it.
-        let new = self.folder.path().join("control.new");
-        std::fs::write(&new, json!({"stage": stage, "reply": reply}).to_string()).expect("it can be written");
+        let new = self.folder.path().join(format!("control.{number}"));
+        std::fs::write(&new, mode.to_json(number).to_string()).expect("it can be written");
         std::fs::rename(&new, self.control()).expect("it can be renamed");
+        let begun = Instant::now();
+        while self.process.is_some() && std::fs::read_to_string(self.seen()).ok() != Some(number.to_string()) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the server does not take {mode:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The mails that it took so far, in their order.
@@ -191,6 +307,17 @@ impl SmtpServer {
         files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
         files.sort();
         files.iter().map(|file| received(file)).collect()
+    }
+
+    /// How often each mail was taken, by its Message-ID and recipient: a number above 1 is a repeat.
+    pub fn deliveries(&self) -> BTreeMap<(String, String), usize> {
+        let mut deliveries = BTreeMap::new();
+        for mail in self.mails() {
+            for recipient in &mail.rcpt {
+                *deliveries.entry((mail.message_id(), recipient.clone())).or_default() += 1;
+            }
+        }
+        deliveries
     }
 
     /// Waits until it took at least `n` mails and gives all of them.
@@ -213,6 +340,10 @@ impl SmtpServer {
     fn control(&self) -> PathBuf {
         self.folder.path().join("control.json")
     }
+
+    fn seen(&self) -> PathBuf {
+        self.folder.path().join("control.seen")
+    }
 }
 
 fn received(file: &Path) -> ReceivedMail {
@@ -224,6 +355,7 @@ fn received(file: &Path) -> ReceivedMail {
         envelope_from: envelope["from"].as_str().unwrap_or_default().to_owned(),
         rcpt: rcpt.map(|one| one.as_str().expect("an address").to_owned()).collect(),
         tls: envelope["tls"].as_bool().expect("yes or no"),
+        answered: envelope["answered"].as_bool().expect("yes or no"),
         raw,
     }
 }

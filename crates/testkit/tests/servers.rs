@@ -3,10 +3,11 @@
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use testkit::postgres::{self, Postgres};
 use testkit::serve::wait_for;
-use testkit::smtp::{Options, SmtpServer, Stage, Tls};
+use testkit::smtp::{Mode, Options, SmtpServer, Stage, Tls};
 
 /// Sends a mail as Python's smtplib does; gives what the relay refused it with, or "sent".
 fn send(server: &SmtpServer, to: &str, login: Option<&str>) -> String {
@@ -81,7 +82,7 @@ async fn a_relay_refuses_what_it_is_told_to_and_comes_back_after_an_outage() {
     ] {
         assert_eq!(send(&server, to, None), reply);
     }
-    for stage in [Stage::Connect, Stage::Ehlo, Stage::Mail, Stage::Data] {
+    for stage in [Stage::Connect, Stage::Ehlo, Stage::Mail, Stage::Content] {
         server.set_fault(Some((stage, "421 4.3.2 going down")));
         let told = send(&server, "to@example.org", None);
         // smtplib tries HELO after EHLO, but the connection is closed by then.
@@ -97,6 +98,49 @@ async fn a_relay_refuses_what_it_is_told_to_and_comes_back_after_an_outage() {
     server.start_again().await;
     assert_eq!(send(&server, "to@example.org", None), "sent");
     assert_eq!(server.mails().len(), 2, "those from before are still there");
+}
+
+#[tokio::test]
+async fn a_relay_fails_in_every_way_that_it_is_told_to() {
+    const LOST: &str = "SMTPServerDisconnected";
+    let wait = Duration::from_millis(50);
+    for tls in [Tls::Starttls, Tls::Implicit] {
+        let server = SmtpServer::start(Options { tls, login: Some(("user", "pass")) }).await;
+        let told = |mode: Mode<'_>| {
+            server.set_mode(mode);
+            (send(&server, "to@example.org", Some("user:pass")), server.mails().len())
+        };
+        let mut taken = 0;
+        for (mode, reply) in [
+            (Mode::Refuse, "ConnectionRefusedError"),
+            (Mode::BrokenTls, "SSLZeroReturnError"),
+            (Mode::WrongCertificate, "SSLCertVerificationError"),
+            (Mode::ExpiredCertificate, "SSLCertVerificationError"),
+            (Mode::WrongPassword, "535 b'5.7.8 Error: authentication failed'"),
+            (Mode::CutBeforeDot, LOST),
+        ] {
+            assert_eq!(told(mode), (reply.to_owned(), taken), "{mode:?}");
+        }
+        for mode in [Mode::Late(Stage::Mail, wait), Mode::Late(Stage::Content, wait), Mode::Trickle(wait / 50)] {
+            taken += 1;
+            assert_eq!(told(mode), ("sent".to_owned(), taken), "{mode:?}");
+        }
+        taken += 1;
+        assert_eq!(told(Mode::CutAfterDot), (LOST.to_owned(), taken));
+        let answered: Vec<bool> = server.mails().iter().map(|mail| mail.answered).collect();
+        assert_eq!(answered, [true, true, true, false]);
+        assert_eq!(server.deliveries().into_values().collect::<Vec<_>>(), [4], "they have no Message-ID");
+        for stage in Stage::ALL {
+            if stage == Stage::Starttls && tls == Tls::Implicit {
+                continue;
+            }
+            assert_eq!(told(Mode::Drop(stage)), (LOST.to_owned(), taken), "{stage:?}");
+            // smtplib tries HELO after EHLO, other ways to sign in after AUTH, and says in its own words that there is no TLS.
+            let (reply, now) = told(Mode::Reply(stage, "451 4.3.0 later"));
+            assert!(reply != "sent" && now == taken, "{stage:?}: {reply}");
+        }
+        assert_eq!(told(Mode::Healthy), ("sent".to_owned(), taken + 1));
+    }
 }
 
 #[tokio::test]

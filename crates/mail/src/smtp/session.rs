@@ -19,15 +19,13 @@ use crate::classify::{Fault, Stage, Trouble};
 /// Longest wait for a connection to one address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest wait for the answer to a command.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Longest wait for the good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection that is greeted, encrypted and signed in.
 pub(super) struct Session {
     connection: AsyncSmtpConnection,
+    patience: Duration,
 }
 
 impl fmt::Debug for Session {
@@ -38,7 +36,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(super) async fn open(relay: &Relay) -> Result<Self, Fault> {
-        let mut session = Self { connection: connect(relay).await? };
+        let mut session = Self { connection: connect(relay).await?, patience: relay.patience };
         match &relay.encryption {
             Encryption::Wrapped(_) | Encryption::None => {}
             Encryption::Required(tls) => session.encrypt(relay, tls).await?,
@@ -56,7 +54,7 @@ impl Session {
         if !self.connection.can_starttls() {
             return Err(broken(Stage::Tls, "the relay offers no STARTTLS"));
         }
-        within(Stage::Tls, COMMAND_TIMEOUT, self.connection.starttls(tls.clone(), &relay.hello)).await
+        within(Stage::Tls, self.patience, self.connection.starttls(tls.clone(), &relay.hello)).await
     }
 
     async fn sign_in(&mut self, relay: &Relay) -> Result<(), Fault> {
@@ -66,7 +64,7 @@ impl Session {
             return Err(broken(Stage::Auth, "the relay offers no TLS, and the password is not sent in the clear"));
         }
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
-        within(Stage::Auth, COMMAND_TIMEOUT, self.connection.auth(&mechanisms, credentials)).await.map(|_| ())
+        within(Stage::Auth, self.patience, self.connection.auth(&mechanisms, credentials)).await.map(|_| ())
     }
 
     /// Whether non-ASCII addresses can be written (RFC 6531).
@@ -86,7 +84,7 @@ impl Session {
         self.command(Stage::Mail, Mail::new(Some(from.clone()), parameters)).await?;
         self.command(Stage::Rcpt, Rcpt::new(to.clone(), Vec::new())).await?;
         self.command(Stage::Data, Data).await?;
-        within(Stage::Content, COMMAND_TIMEOUT, self.connection.message(bytes)).await.map(|_| ())
+        within(Stage::Content, self.patience, self.connection.message(bytes)).await.map(|_| ())
     }
 
     /// Whether the relay takes this sender.
@@ -107,7 +105,7 @@ impl Session {
     }
 
     async fn command(&mut self, stage: Stage, command: impl Display) -> Result<(), Fault> {
-        within(stage, COMMAND_TIMEOUT, self.connection.command(command)).await.map(|_| ())
+        within(stage, self.patience, self.connection.command(command)).await.map(|_| ())
     }
 }
 
@@ -116,11 +114,11 @@ async fn connect(relay: &Relay) -> Result<AsyncSmtpConnection, Fault> {
         let server = (relay.host.as_str(), relay.port);
         let connecting =
             AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT_TIMEOUT), &relay.hello, Some(tls.clone()), None);
-        return within(Stage::Connect, COMMAND_TIMEOUT, connecting).await;
+        return within(Stage::Connect, relay.patience, connecting).await;
     }
     let stream = tcp(relay).await.map_err(|error| broken(Stage::Connect, &error.to_string()))?;
     let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &relay.hello);
-    within(Stage::Connect, COMMAND_TIMEOUT, greeting).await
+    within(Stage::Connect, relay.patience, greeting).await
 }
 
 async fn tcp(relay: &Relay) -> io::Result<TcpStream> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::authentication::Credentials;
@@ -10,6 +11,9 @@ use lettre::transport::smtp::extension::ClientId;
 use url::Url;
 
 use crate::message::address;
+
+/// Longest wait for the answer to a command.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Settings of the way to a relay.
 #[derive(Clone, Debug)]
@@ -66,6 +70,8 @@ pub(super) struct Relay {
     pub(super) credentials: Option<Credentials>,
     pub(super) hello: ClientId,
     pub(super) from: Address,
+    /// Longest wait for an answer.
+    pub(super) patience: Duration,
 }
 
 impl fmt::Debug for Relay {
@@ -111,7 +117,7 @@ impl Relay {
         };
         let from = address(&settings.from).ok_or_else(|| SmtpSettingsError::From(settings.from.clone()))?;
         let port = url.port().unwrap_or(port);
-        Ok(Self { host, port, encryption, credentials, hello: ClientId::default(), from })
+        Ok(Self { host, port, encryption, credentials, hello: ClientId::default(), from, patience: PATIENCE })
     }
 }
 
