@@ -1,10 +1,13 @@
 //! Mails made of domain data, at the moment they are sent.
 
 mod confirmation;
+mod duplicate;
 mod organizer;
 pub(crate) mod plain;
+mod weight;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use presentation::urls::Urls;
 use presentation::words::Words;
 use registration::event::Event;
@@ -12,10 +15,13 @@ use registration::form::Form;
 use registration::ids::MailId;
 use registration::language::Language;
 use registration::notification::Kind;
+use registration::places::PlaceCount;
+use registration::reference::Reference;
 use registration::stored::{FileRow, ListRow, Record, Status};
 use registration::summary::Summary;
 use registration::token::Signer;
 
+use crate::message::address;
 use crate::{Message, Person};
 
 /// Up to this many registrations an organiser's mail shows all of them.
@@ -24,9 +30,9 @@ pub const ALL_ROWS: u32 = 200;
 /// Of more, it shows the latest ones.
 pub const LATEST_ROWS: u32 = 25;
 
-/// What every mail about a registration is made of.
+/// What every mail has.
 #[derive(Clone, Copy)]
-pub struct Letter<'a> {
+pub struct Envelope<'a> {
     /// `<…@…>`, see [`message_id`].
     pub message_id: &'a str,
     /// The sender's address; the name is the event's.
@@ -37,25 +43,53 @@ pub struct Letter<'a> {
     pub language: Language,
     /// The event as it is now.
     pub event: &'a Event,
-    /// The form version that was answered.
-    pub form: &'a Form,
-    /// The registration as it is now.
-    pub record: &'a Record,
     /// Links.
     pub urls: &'a Urls,
     /// Now.
     pub now: Timestamp,
 }
 
-/// To an organiser: a new registration, and how things stand.
+/// What an organiser's mail tells of one registration.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// What happened.
+    pub kind: Kind,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The registration as it is now.
+    pub record: &'a Record,
+    /// The form version that was answered.
+    pub form: &'a Form,
+    /// The registration's files.
+    pub files: &'a [FileRow],
+    /// Other registrations that may be of the same person.
+    pub same_person: &'a [Reference],
+}
+
+/// The time that a digest is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From then on.
+    pub starts: Timestamp,
+    /// Until then.
+    pub ends: Timestamp,
+    /// Which mail of the window it is, if one was not enough: 1 for the first.
+    pub part: u32,
+}
+
+/// To an organiser: what happened, and how things stand.
 #[derive(Clone, Copy)]
 pub struct OrganizerMail<'a> {
     /// What every mail has.
-    pub letter: Letter<'a>,
-    /// The registration's files.
-    pub files: &'a [FileRow],
+    pub envelope: Envelope<'a>,
+    /// What it tells, oldest first; 1 to 50, whose [`weight`]s are at most [`MAX_WEIGHT`] in all.
+    pub entries: &'a [Entry<'a>],
+    /// The time it is about, if it is a digest.
+    pub window: Option<Window>,
     /// Counts of the event.
     pub summary: &'a Summary,
+    /// Limited places of the event and of options.
+    pub places: &'a [PlaceCount],
     /// The latest registrations, newest first: [`rows_wanted`] of them.
     pub rows: &'a [ListRow],
     /// Signs the links.
@@ -66,11 +100,28 @@ pub struct OrganizerMail<'a> {
 #[derive(Clone, Copy)]
 pub struct ConfirmationMail<'a> {
     /// What every mail has.
-    pub letter: Letter<'a>,
+    pub envelope: Envelope<'a>,
+    /// The registration as it is now.
+    pub record: &'a Record,
+    /// The form version that was answered.
+    pub form: &'a Form,
+    /// Absolute private link to add or replace the attachment until registration closes.
+    pub attach_link: Option<&'a str>,
+}
+
+/// To the registrant's address only: somebody registered again with it, and the first registration stands.
+#[derive(Clone, Copy)]
+pub struct DuplicateMail<'a> {
+    /// What every mail has.
+    pub envelope: Envelope<'a>,
+    /// The first registration.
+    pub record: &'a Record,
 }
 
 pub use confirmation::confirmation;
+pub use duplicate::duplicate;
 pub use organizer::organizer;
+pub use weight::{MAX_WEIGHT, weight};
 
 /// How many of the latest registrations an organiser's mail shows.
 pub fn rows_wanted(summary: &Summary) -> u32 {
@@ -93,7 +144,18 @@ struct Parts {
     html: String,
 }
 
-impl Letter<'_> {
+/// What the headers need besides the envelope.
+struct Head<'a> {
+    kind: &'static str,
+    list: &'static str,
+    from_name: String,
+    reply_to: Option<Person>,
+    /// Day of the thread that it belongs to.
+    thread: Option<Date>,
+    request_ids: Vec<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
     fn words(&self) -> &'static Words {
         Words::of(self.language)
     }
@@ -106,29 +168,32 @@ impl Letter<'_> {
         plain::line(self.event.name.get(self.language))
     }
 
-    fn message(&self, kind: Kind, from_name: String, reply_to: Option<Person>, parts: Parts) -> Message {
+    /// Whom registrants ask, and whether that is a mail address.
+    fn contact(&self) -> (String, bool) {
+        let contact = plain::line(self.event.privacy.contact.get(self.language));
+        let is_address = address(&contact).is_some();
+        (contact, is_address)
+    }
+
+    fn message(&self, head: Head<'a>, parts: Parts) -> Message {
         let (slug, host) = (&self.event.slug, host(self.urls));
-        let (list, references) = match kind {
-            // One thread per event and day; the first message of it need not exist (RFC 5256 makes a root for it).
-            Kind::Registered | Kind::Cancelled | Kind::Erased | Kind::Attached | Kind::Digest => {
-                let day = self.event.day(self.record.created_at);
-                ("registrations", Some(format!("<thread-{slug}-{day}@{host}>")))
-            }
-            Kind::Confirmation | Kind::Duplicate => ("confirmations", None),
-        };
+        // One thread per event and day; the first message of it need not exist (RFC 5256 makes a root for it).
+        let references = head.thread.map(|day| format!("<thread-{slug}-{day}@{host}>"));
+        let mut request_ids = head.request_ids;
+        request_ids.dedup();
         Message {
             message_id: self.message_id.to_owned(),
-            from: Person { name: Some(from_name), address: self.from.to_owned() },
+            from: Person { name: Some(head.from_name), address: self.from.to_owned() },
             to: self.to.to_owned(),
-            reply_to,
+            reply_to: head.reply_to,
             subject: parts.subject,
             text: parts.text,
             html: parts.html,
-            list_id: format!("<{list}.{slug}.{host}>"),
+            list_id: format!("<{}.{slug}.{host}>", head.list),
             references,
             event: slug.clone(),
-            kind,
-            request_id: self.record.request_id.clone(),
+            kind: head.kind,
+            request_id: request_ids.join(" "),
             date: self.now,
         }
     }

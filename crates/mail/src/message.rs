@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use registration::notification::Kind;
 
 use crate::SendError;
 use crate::classify::{scrub, shorten};
@@ -19,6 +18,9 @@ const MAX_NAME: usize = 100;
 
 /// Longest technical header value (slug, request id, list id, thread), in characters.
 const MAX_TOKEN: usize = 200;
+
+/// Longest list of such values: fifty ids.
+const MAX_TOKENS: usize = 2_000;
 
 /// A mail address and the name shown with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +55,9 @@ pub struct Message {
     pub references: Option<String>,
     /// Slug of the event.
     pub event: String,
-    /// What it tells.
-    pub kind: Kind,
-    /// Id of the request that caused it.
+    /// What it tells: the word of a [`Kind`](registration::notification::Kind), or `test`.
+    pub kind: &'static str,
+    /// Ids of the requests that caused it, with spaces between them.
     pub request_id: String,
     /// `Date`.
     pub date: Timestamp,
@@ -90,11 +92,12 @@ impl Message {
             ("List-Id", self.list_id.as_str()),
             ("Auto-Submitted", "auto-generated"),
             ("X-Karibu-Event", &self.event),
-            ("X-Karibu-Kind", self.kind.as_str()),
-            ("X-Karibu-Request", &self.request_id),
+            ("X-Karibu-Kind", self.kind),
         ] {
             builder = builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), header_token(value)));
         }
+        let requests = HeaderName::new_from_ascii_str("X-Karibu-Request");
+        builder = builder.raw_header(HeaderValue::new(requests, header_tokens(&self.request_id)));
 
         // "=_" cannot stand in quoted-printable nor base64, so the boundary cannot stand in a part that is encoded; in one
         // that is not, it would have to guess the Message-ID.
@@ -145,6 +148,21 @@ pub(crate) fn header_text(text: &str, max: usize) -> String {
 /// A technical value: visible ASCII only.
 fn header_token(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(MAX_TOKEN).collect()
+}
+
+/// Technical values with spaces between them, at most [`MAX_TOKENS`] characters of them.
+fn header_tokens(text: &str) -> String {
+    let mut tokens = String::new();
+    for token in text.split_whitespace().map(header_token).filter(|token| !token.is_empty()) {
+        if tokens.len() + token.len() >= MAX_TOKENS {
+            break;
+        }
+        if !tokens.is_empty() {
+            tokens.push(' ');
+        }
+        tokens.push_str(&token);
+    }
+    tokens
 }
 
 /// Line and paragraph separator, which some readers break lines at.

@@ -12,6 +12,7 @@ use registration::form::{Choice, Field, FieldKind, Form, Required};
 use registration::ids::{EventId, FileId, MailId, RegistrationId};
 use registration::language::{Language, Text};
 use registration::notification::Kind;
+use registration::places::{PlaceCount, PlaceKey};
 use registration::reference::Reference;
 use registration::stored::{Columns, FileRow, ListRow, Record, Status, uuid_v7};
 use registration::summary::{Summary, SummaryDelta};
@@ -19,7 +20,7 @@ use registration::token::Signer;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::compose::{ConfirmationMail, Letter, OrganizerMail, message_id};
+use crate::compose::{ConfirmationMail, DuplicateMail, Entry, Envelope, OrganizerMail, message_id, organizer};
 use crate::{Message, Person};
 
 /// Everything that the sample mails are made of.
@@ -32,6 +33,8 @@ pub struct Sample {
     pub files: Vec<FileRow>,
     /// Counts.
     pub summary: Summary,
+    /// Limited places: the event's.
+    pub places: Vec<PlaceCount>,
     /// The latest registrations, newest first.
     pub rows: Vec<ListRow>,
     /// Links.
@@ -59,6 +62,7 @@ impl Default for Sample {
                 sha256: [7; 32],
             }],
             summary: summary(),
+            places: vec![PlaceCount { key: PlaceKey::event(), taken: 42, limit: 300 }],
             rows: rows(&record),
             record,
             message_id: message_id(MailId(id(42)), &urls),
@@ -70,31 +74,58 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// The mail to an organiser.
-    pub fn organizer(&self, language: Language) -> OrganizerMail<'_> {
-        OrganizerMail {
-            letter: self.letter("desk@example.org", language),
+    /// What an organiser's mail tells of the registration.
+    pub fn entry(&self, kind: Kind) -> Entry<'_> {
+        Entry {
+            kind,
+            at: self.record.created_at,
+            record: &self.record,
+            form: &self.event.form,
             files: &self.files,
+            same_person: &[],
+        }
+    }
+
+    /// The mail to an organiser about these entries.
+    pub fn organizer<'a>(&'a self, language: Language, entries: &'a [Entry<'a>]) -> OrganizerMail<'a> {
+        OrganizerMail {
+            envelope: self.envelope("desk@example.org", language),
+            entries,
+            window: None,
             summary: &self.summary,
+            places: &self.places,
             rows: &self.rows,
             signer: &self.signer,
         }
     }
 
-    /// The confirmation to the registrant.
-    pub fn confirmation(&self, language: Language) -> ConfirmationMail<'_> {
-        ConfirmationMail { letter: self.letter(&self.record.columns.email, language) }
+    /// The mail to an organiser about the new registration, made.
+    pub fn registered(&self, language: Language) -> Message {
+        organizer(&self.organizer(language, &[self.entry(Kind::Registered)]))
     }
 
-    fn letter<'a>(&'a self, to: &'a str, language: Language) -> Letter<'a> {
-        Letter {
+    /// The confirmation to the registrant.
+    pub fn confirmation(&self, language: Language) -> ConfirmationMail<'_> {
+        ConfirmationMail {
+            envelope: self.envelope(&self.record.columns.email, language),
+            record: &self.record,
+            form: &self.event.form,
+            attach_link: None,
+        }
+    }
+
+    /// The mail that tells of a second registration with the same address.
+    pub fn duplicate(&self, language: Language) -> DuplicateMail<'_> {
+        DuplicateMail { envelope: self.envelope(&self.record.columns.email, language), record: &self.record }
+    }
+
+    fn envelope<'a>(&'a self, to: &'a str, language: Language) -> Envelope<'a> {
+        Envelope {
             message_id: &self.message_id,
             from: "events@example.org",
             to,
             language,
             event: &self.event,
-            form: &self.event.form,
-            record: &self.record,
             urls: &self.urls,
             now: self.now,
         }
@@ -115,7 +146,7 @@ pub fn message() -> Message {
         list_id: "<registrations.connect.register.example.org>".to_owned(),
         references: Some("<thread-connect-2026-11-04@register.example.org>".to_owned()),
         event: "connect".to_owned(),
-        kind: Kind::Registered,
+        kind: Kind::Registered.as_str(),
         request_id: "019a4e0c-request".to_owned(),
         date: sample.now,
     }

@@ -1,10 +1,14 @@
 //! Both mails in both languages, whatever people typed.
 
 use mail::Message;
-use mail::compose::{confirmation, organizer};
+use mail::compose::{ConfirmationMail, Entry, OrganizerMail, Window, confirmation, duplicate, organizer};
 use mail::samples::Sample;
+use registration::form::FieldKind;
 use registration::language::Language;
-use registration::stored::{ListRow, Status};
+use registration::notification::Kind;
+use registration::places::{PlaceCount, PlaceKey};
+use registration::reference::Reference;
+use registration::stored::{Columns, ListRow, Record, Status};
 use serde_json::json;
 
 fn shown(message: &Message) -> String {
@@ -25,7 +29,7 @@ fn snapshot(name: &str, message: &Message) {
 fn the_organisers_mail_tells_everything_in_both_languages() {
     for language in Language::ALL {
         let sample = Sample::default();
-        snapshot(&format!("organizer-{language}"), &organizer(&sample.organizer(language)));
+        snapshot(&format!("organizer-{language}"), &sample.registered(language));
     }
 }
 
@@ -43,7 +47,7 @@ fn the_waiting_list_is_said_clearly_in_both_mails() {
         let mut sample = Sample::default();
         sample.record.status = Status::Waiting;
         snapshot(&format!("confirmation-waiting-{language}"), &confirmation(&sample.confirmation(language)));
-        let mail = organizer(&sample.organizer(language));
+        let mail = sample.registered(language);
         let (notice, status) = match language {
             Language::En => ("All places are taken: this registration is on the waiting list.", "On the waiting list"),
             Language::Fr => (
@@ -57,11 +61,213 @@ fn the_waiting_list_is_said_clearly_in_both_mails() {
     }
 }
 
+/// Four registrations: one possibly of the same person, one cancelled, one erased, one with a new file.
+fn several(sample: &Sample) -> Vec<Record> {
+    let mut records = vec![sample.record.clone(); 4];
+    for (record, n) in records.iter_mut().zip(1..) {
+        record.reference = Reference::from_bits(n * 7_654_321);
+    }
+    "Chanda Mwila".clone_into(&mut records[1].columns.name);
+    records[1].status = Status::Cancelled;
+    records[2].answers = json!({});
+    records[2].columns = Columns::default();
+    records[2].erased_at = Some(sample.now);
+    records[3].status = Status::Waiting;
+    records
+}
+
+fn entries<'a>(sample: &'a Sample, records: &'a [Record], same_person: &'a [Reference]) -> Vec<Entry<'a>> {
+    let kinds = [Kind::Registered, Kind::Cancelled, Kind::Erased, Kind::Attached];
+    let entry = |(record, kind): (&'a Record, Kind)| Entry {
+        record,
+        same_person: if kind == Kind::Registered { same_person } else { &[] },
+        ..sample.entry(kind)
+    };
+    records.iter().zip(kinds).map(entry).collect()
+}
+
+fn window(starts: &str, ends: &str) -> Window {
+    Window { starts: starts.parse().unwrap(), ends: ends.parse().unwrap(), part: 1 }
+}
+
+#[test]
+fn a_digest_tells_everything_in_both_languages() {
+    for language in Language::ALL {
+        let mut sample = Sample::default();
+        sample.rows.truncate(3);
+        let others = [Reference::from_bits(99), Reference::from_bits(100)];
+        let records = several(&sample);
+        let entries = entries(&sample, &records, &others);
+        let window = Some(window("2026-11-04T08:00:00Z", "2026-11-04T08:30:00Z"));
+        let mail = organizer(&OrganizerMail { window, ..sample.organizer(language, &entries) });
+        assert_eq!((mail.kind, &mail.reply_to), ("digest", &None));
+        snapshot(&format!("digest-{language}"), &mail);
+    }
+}
+
+#[test]
+fn what_happened_to_one_registration_is_a_short_mail() {
+    for (kind, subject) in [
+        (Kind::Cancelled, "Cancelled: KC-"),
+        (Kind::Erased, "Erased: KC-"),
+        (Kind::Attached, "New file: KC-"),
+        (Kind::Registered, "Registration KC-"),
+    ] {
+        let sample = Sample::default();
+        let mail = organizer(&sample.organizer(Language::En, &[sample.entry(kind)]));
+        assert!(mail.subject.contains(subject) && mail.subject.ends_with("(42/300)"), "{}", mail.subject);
+        assert_eq!(mail.kind, kind.as_str());
+        assert_eq!(mail.reply_to.is_some(), kind != Kind::Erased);
+        let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains("An answer to it goes to the registrant."), kind != Kind::Erased);
+        assert_eq!(text.contains("passport page.pdf"), matches!(kind, Kind::Attached | Kind::Registered));
+        assert_eq!(text.contains("by the bus from Lilongwe"), kind == Kind::Registered);
+        assert!(mail.text.contains("Places left        258 of 300"), "{}", mail.text);
+    }
+}
+
+#[test]
+fn of_an_erased_registration_only_the_reference_is_told() {
+    let mut sample = Sample::default();
+    sample.rows.clear();
+    let erased = [sample.entry(Kind::Erased)];
+    let erased = organizer(&sample.organizer(Language::En, &erased));
+    // Registered first, erased before the mail was sent.
+    let mut gone = Sample::default();
+    gone.rows.clear();
+    gone.record.answers = json!({});
+    gone.record.columns = Columns::default();
+    gone.record.erased_at = Some(gone.now);
+    let gone = gone.registered(Language::En);
+    for mail in [erased, gone] {
+        assert!(mail.text.contains("KC-ED7R-MEJ8") && mail.reply_to.is_none());
+        for personal in ["Banda", "Zoë", "banda@", "University", "passport"] {
+            let bytes = String::from_utf8(mail.to_bytes().unwrap()).unwrap();
+            assert!(!mail.text.contains(personal) && !mail.html.contains(personal) && !bytes.contains(personal));
+        }
+    }
+}
+
+#[test]
+fn the_subject_of_several_counts_them_and_tells_the_time_where_there_is_a_window() {
+    let sample = Sample::default();
+    let subject = |language, entries: &[Entry<'_>], window| {
+        let mail = organizer(&OrganizerMail { window, ..sample.organizer(language, entries) });
+        mail.subject.strip_prefix("[UbuntuNet-Connect] ").unwrap().to_owned()
+    };
+    let (registered, cancelled) = (sample.entry(Kind::Registered), sample.entry(Kind::Cancelled));
+    let many = [registered; 17];
+    let today = Some(window("2026-11-04T08:00:00Z", "2026-11-04T08:30:00Z"));
+    let english = |window| subject(Language::En, &many, window);
+    assert_eq!(english(None), "17 registrations (42/300)");
+    assert_eq!(english(today), "17 registrations, 10:00–10:30 (42/300)");
+    assert_eq!(
+        english(Some(window("2026-11-03T21:30:00Z", "2026-11-03T22:00:00Z"))),
+        "17 registrations, 3 November, 23:30–00:00 (42/300)"
+    );
+    assert_eq!(
+        english(Some(window("2026-11-03T16:00:00Z", "2026-11-04T16:00:00Z"))),
+        "17 registrations, 3 November 18:00 – 4 November 18:00 (42/300)"
+    );
+    assert_eq!(english(today.map(|w| Window { part: 2, ..w })), "17 registrations, 10:00–10:30, part 2 (42/300)");
+    let mixed = [registered, registered, cancelled];
+    assert_eq!(subject(Language::En, &mixed, None), "2 registrations, 1 cancellation (42/300)");
+    assert_eq!(subject(Language::Fr, &mixed, None), "2 inscriptions, 1 annulation (42/300)");
+    assert_eq!(subject(Language::Fr, &[registered], today), "1 inscription, 10:00–10:30 (42/300)");
+    assert_eq!(
+        subject(Language::Fr, &mixed, Some(window("2026-10-31T16:00:00Z", "2026-11-01T16:00:00Z"))),
+        "2 inscriptions, 1 annulation, 31 octobre à 18:00 – 1er novembre à 18:00 (42/300)"
+    );
+}
+
+#[test]
+fn a_digest_answers_to_nobody_unless_it_tells_of_one_registration() {
+    let sample = Sample::default();
+    let one = [sample.entry(Kind::Registered)];
+    let window = Some(window("2026-11-04T08:00:00Z", "2026-11-04T08:30:00Z"));
+    let mail = organizer(&OrganizerMail { window, ..sample.organizer(Language::En, &one) });
+    assert_eq!(mail.reply_to.unwrap().address, "z.banda@example.org");
+    assert_eq!((mail.kind, mail.list_id.as_str()), ("digest", "<digests.connect.register.example.org>"));
+    assert_eq!(mail.from.name.as_deref(), Some("UbuntuNet-Connect digest"));
+    let two = [sample.entry(Kind::Registered); 2];
+    assert_eq!(organizer(&sample.organizer(Language::En, &two)).reply_to, None);
+}
+
+#[test]
+fn fifty_request_ids_stand_in_a_header_and_no_more_than_fit() {
+    let sample = Sample::default();
+    let mut records = vec![sample.record.clone(); 50];
+    for (record, n) in records.iter_mut().zip(0u32..) {
+        record.request_id = format!("019a4e0c-0000-7000-8000-{n:012}");
+    }
+    let entries: Vec<_> = records.iter().map(|record| Entry { record, ..sample.entry(Kind::Registered) }).collect();
+    let mut mail = organizer(&sample.organizer(Language::En, &entries));
+    let ids = |mail: &Message| {
+        let bytes = String::from_utf8(mail.to_bytes().unwrap()).unwrap();
+        let (head, _) = bytes.split_once("\r\n\r\n").unwrap();
+        let head = head.replace("\r\n ", " ");
+        let line = head.lines().find_map(|line| line.strip_prefix("X-Karibu-Request: ")).unwrap().to_owned();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&mail).len(), 50);
+    mail.request_id = "x".repeat(100_000) + " 019a4e0c";
+    assert_eq!(ids(&mail).iter().map(String::len).collect::<Vec<_>>(), [200, 8]);
+}
+
+#[test]
+fn places_left_of_limited_options_stand_in_the_summary() {
+    let mut sample = Sample::default();
+    for field in &mut sample.event.form.fields {
+        if let (FieldKind::Radio { options }, "attendance") = (&mut field.kind, field.key.as_str()) {
+            options[0].places = Some(40);
+        }
+    }
+    sample.places.push(PlaceCount { key: PlaceKey::option("attendance", "onsite"), taken: 31, limit: 40 });
+    let mail = sample.registered(Language::En);
+    assert!(mail.text.contains("Places left: Attendance\n  On site  9 of 40\n"), "{}", mail.text);
+    assert!(mail.html.contains("Places left: Attendance") && mail.html.contains("9 of 40"));
+    assert!(
+        sample.registered(Language::Fr).text.contains("Places restantes\u{a0}: Participation\n  Sur place  9 sur 40")
+    );
+}
+
+#[test]
+fn the_confirmation_carries_the_link_to_send_a_file_later() {
+    const LINK: &str = "https://register.example.org/connect/attach/abc.def";
+    let mut sample = Sample::default();
+    for (language, until) in [(Language::En, "15 November 2026, 17:00"), (Language::Fr, "15 novembre 2026 à 17:00")] {
+        let mail = confirmation(&ConfirmationMail { attach_link: Some(LINK), ..sample.confirmation(language) });
+        snapshot(&format!("confirmation-attach-{language}"), &mail);
+        for part in [&mail.text, &mail.html] {
+            assert!(part.contains(LINK) && part.replace('\n', " ").contains(until), "{part}");
+        }
+    }
+    sample.record.status = Status::Cancelled;
+    let mail = confirmation(&ConfirmationMail { attach_link: Some(LINK), ..sample.confirmation(Language::En) });
+    assert!(
+        mail.subject.ends_with("is cancelled") && mail.text.contains("You have no place any more."),
+        "{}",
+        mail.text
+    );
+    assert!(!mail.text.contains(LINK) && !mail.html.contains(LINK) && !mail.text.contains("What you chose"));
+}
+
+#[test]
+fn a_second_registration_is_told_to_its_address_without_a_word_of_it() {
+    for language in Language::ALL {
+        let sample = Sample::default();
+        let mail = duplicate(&sample.duplicate(language));
+        assert_eq!((mail.to.as_str(), mail.kind), ("z.banda@example.org", "duplicate"));
+        assert_eq!(mail.reply_to.as_ref().unwrap().address, "events@example.org");
+        snapshot(&format!("duplicate-{language}"), &mail);
+    }
+}
+
 #[test]
 fn the_same_data_gives_the_same_mail() {
     let sample = Sample::default();
     for language in Language::ALL {
-        assert_eq!(organizer(&sample.organizer(language)), organizer(&sample.organizer(language)));
+        assert_eq!(sample.registered(language), sample.registered(language));
         assert_eq!(confirmation(&sample.confirmation(language)), confirmation(&sample.confirmation(language)));
     }
 }
@@ -70,7 +276,7 @@ fn the_same_data_gives_the_same_mail() {
 fn the_subject_counts_places_or_without_a_limit_registrations() {
     let mut sample = Sample::default();
     let reference = sample.record.reference.to_string();
-    let subject = |sample: &Sample| organizer(&sample.organizer(Language::En)).subject;
+    let subject = |sample: &Sample| sample.registered(Language::En).subject;
     assert_eq!(subject(&sample), format!("[UbuntuNet-Connect] Registration {reference} (42/300)"));
     sample.event.capacity = None;
     assert_eq!(subject(&sample), format!("[UbuntuNet-Connect] Registration {reference} (42)"));
@@ -84,7 +290,7 @@ fn every_registration_is_listed_up_to_200_then_the_latest_25() {
     sample.rows = (0..200).map(row).collect();
     sample.summary.counts.get_mut("status").unwrap().insert("confirmed".to_owned(), 200);
     assert_eq!(mail::compose::rows_wanted(&sample.summary), 200);
-    let all = organizer(&sample.organizer(Language::En));
+    let all = sample.registered(Language::En);
     assert!(all.html.contains("All 200 registrations") && all.html.contains("Person 199."));
     // Some readers cut what is longer than 102 kB.
     assert!(all.html.len() < 100_000, "{} bytes", all.html.len());
@@ -92,7 +298,7 @@ fn every_registration_is_listed_up_to_200_then_the_latest_25() {
     sample.summary.counts.get_mut("status").unwrap().insert("confirmed".to_owned(), 1234);
     assert_eq!(mail::compose::rows_wanted(&sample.summary), 25);
     sample.rows.truncate(25);
-    let latest = organizer(&sample.organizer(Language::En));
+    let latest = sample.registered(Language::En);
     assert!(latest.text.contains("The latest 25 of 1,234 registrations"), "{}", latest.text);
     assert!(latest.text.contains("Open the list of all registrations\nhttps://register.example.org/organizer/"));
 }
@@ -119,7 +325,7 @@ fn hostile() -> Sample {
 fn what_somebody_typed_is_text_and_nothing_else() {
     let sample = hostile();
     for language in Language::ALL {
-        let mail = organizer(&sample.organizer(language));
+        let mail = sample.registered(language);
         assert!(!mail.html.contains("<script>") && !mail.html.contains("href=\"http://evil"), "{}", mail.html);
         assert!(mail.html.contains("{x} {{ 7*7 }} [a](http://evil.example) &#60;script&#62;"), "{}", mail.html);
         assert!(mail.text.contains("{x} {{ 7*7 }} [a](http://evil.example)"), "{}", mail.text);
@@ -153,7 +359,7 @@ fn the_confirmation_repeats_nothing_that_somebody_typed() {
 fn links_lead_to_the_public_url_only_and_carry_no_address() {
     let sample = Sample::default();
     for language in Language::ALL {
-        for mail in [organizer(&sample.organizer(language)), confirmation(&sample.confirmation(language))] {
+        for mail in [sample.registered(language), confirmation(&sample.confirmation(language))] {
             for href in mail.html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
                 assert!(
                     href.starts_with("https://register.example.org/") || href == "mailto:events@example.org",
@@ -171,7 +377,7 @@ fn links_lead_to_the_public_url_only_and_carry_no_address() {
 fn plain_text_lines_are_short_but_for_links() {
     let sample = Sample::default();
     for language in Language::ALL {
-        for mail in [organizer(&sample.organizer(language)), confirmation(&sample.confirmation(language))] {
+        for mail in [sample.registered(language), confirmation(&sample.confirmation(language))] {
             for line in mail.text.lines().filter(|line| !line.contains("https://")) {
                 assert!(line.chars().count() <= 78, "{line}");
             }

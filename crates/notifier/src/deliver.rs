@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mail::compose::{ConfirmationMail, Letter, OrganizerMail, confirmation, organizer, rows_wanted};
+use mail::compose::{
+    ConfirmationMail, DuplicateMail, Entry, Envelope, OrganizerMail, confirmation, duplicate, organizer, rows_wanted,
+};
 use mail::{Message, SendError};
 use registration::notification::{Kind, LeasedMail};
 use registration::ports::{StoreError, StoreResult};
@@ -112,8 +114,8 @@ impl Desk {
     async fn compose(&self, mail: &LeasedMail) -> Result<Message, NotComposed> {
         let Notifier { store, clock, signer, urls, from, .. } = &self.notifier;
         let store = store.as_ref();
-        let entry = mail.entries.first().ok_or(NotComposed::Never("it carries no registration"))?;
-        let record = store.get(entry.registration).await?.ok_or(NotComposed::Never("its registration is gone"))?;
+        let first = mail.entries.first().ok_or(NotComposed::Never("it carries no registration"))?;
+        let record = store.get(first.registration).await?.ok_or(NotComposed::Never("its registration is gone"))?;
         let event = match self.catalogue.event(store, record.event).await? {
             Found::Here(event) => event,
             Found::Gone => return Err(NotComposed::Never("its event is gone")),
@@ -124,24 +126,41 @@ impl Desk {
             Found::Gone => return Err(NotComposed::Never("its form version is gone")),
             Found::Unreadable => return Err(NotComposed::NotNow("its form version cannot be read".to_owned())),
         };
-        let letter = Letter {
+        let envelope = Envelope {
             message_id: &mail.message_id,
             from,
             to: &mail.recipient,
             language: mail.language,
             event: &event,
-            form: &form,
-            record: &record,
             urls,
             now: clock.now(),
         };
         Ok(match mail.kind {
-            Kind::Confirmation | Kind::Duplicate => confirmation(&ConfirmationMail { letter }),
+            Kind::Confirmation => {
+                confirmation(&ConfirmationMail { envelope, record: &record, form: &form, attach_link: None })
+            }
+            Kind::Duplicate => duplicate(&DuplicateMail { envelope, record: &record }),
             Kind::Registered | Kind::Cancelled | Kind::Erased | Kind::Attached | Kind::Digest => {
                 let summary = store.summary(record.event).await?;
                 let rows = store.latest(record.event, rows_wanted(&summary)).await?;
                 let files = store.files(record.id).await?;
-                organizer(&OrganizerMail { letter, files: &files, summary: &summary, rows: &rows, signer })
+                let entry = Entry {
+                    kind: mail.kind,
+                    at: record.created_at,
+                    record: &record,
+                    form: &form,
+                    files: &files,
+                    same_person: &[],
+                };
+                organizer(&OrganizerMail {
+                    envelope,
+                    entries: &[entry],
+                    window: None,
+                    summary: &summary,
+                    places: &[],
+                    rows: &rows,
+                    signer,
+                })
             }
         })
     }

@@ -19,6 +19,12 @@ pub fn date(date: Date, language: Language) -> String {
     fill(words, "date-full", &[("day", &day), ("month", &month(date, words)), ("year", &year)])
 }
 
+/// `4 November`, `4 novembre`.
+pub fn day_month(date: Date, language: Language) -> String {
+    let words = Words::of(language);
+    fill(words, "date-day-month", &[("day", &day(date, words)), ("month", &month(date, words))])
+}
+
 /// `4–6 November 2026`, `30 October – 2 November 2026`, `30 December 2026 – 2 January 2027`; a single day as [`date()`].
 pub fn range(first: Date, last: Date, language: Language) -> String {
     let words = Words::of(language);
@@ -28,11 +34,7 @@ pub fn range(first: Date, last: Date, language: Language) -> String {
     } else if (first.year(), first.month()) == (last.year(), last.month()) {
         fill(words, "date-range-days", &[("first", &day(first, words)), ("last", &full)])
     } else {
-        let start = if first.year() == last.year() {
-            fill(words, "date-day-month", &[("day", &day(first, words)), ("month", &month(first, words))])
-        } else {
-            date(first, language)
-        };
+        let start = if first.year() == last.year() { day_month(first, language) } else { date(first, language) };
         fill(words, "date-range", &[("first", &start), ("last", &full)])
     }
 }

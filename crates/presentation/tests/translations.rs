@@ -9,13 +9,18 @@ use presentation::words::{Words, sources};
 use registration::language::Language;
 
 /// Messages that are the same in French, and why.
-const SAME_IN_FRENCH: [(&str, &str); 6] = [
+const SAME_IN_FRENCH: [(&str, &str); 11] = [
     ("answer-file", "only values and punctuation"),
     ("date-full", "day, month, year in both languages"),
     ("date-day-month", "day, month in both languages"),
     ("date-range", "only values and a dash"),
     ("date-range-days", "only values and a dash"),
     ("list-comma", "only values and a comma"),
+    ("mail-digest-subject", "only values"),
+    ("mail-digest-subject-window", "only values"),
+    ("mail-window-day", "only values"),
+    ("mail-window-days", "only values"),
+    ("mail-window-times", "only values"),
 ];
 
 /// A message: its text with values as `{$name}` and variants one after the other, and the values it asks for.

@@ -10,23 +10,29 @@ use registration::language::Language;
 use registration::notification::Kind;
 use registration::stored::Status;
 
-use super::{ConfirmationMail, Fact, Letter, Parts, plain, status_word};
-use crate::message::address;
+use super::{ConfirmationMail, Fact, Head, Parts, plain, status_word};
 use crate::{Message, Person};
 
 /// Makes the confirmation to a registrant.
 pub fn confirmation(mail: &ConfirmationMail<'_>) -> Message {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let view = View::of(letter);
+    let (envelope, words) = (&mail.envelope, mail.envelope.words());
+    let view = View::of(mail);
     let parts = Parts {
         subject: view.title.clone(),
         text: view.text(words),
-        html: ConfirmationHtml { words, lang: letter.language.tag(), view: &view }
+        html: ConfirmationHtml { words, lang: envelope.language.tag(), view: &view }
             .render()
             .unwrap_or_else(|_| view.title.clone()),
     };
-    let reply_to = view.contact_address.then(|| Person { name: None, address: view.contact.clone() });
-    letter.message(Kind::Confirmation, letter.event_name(), reply_to, parts)
+    let head = Head {
+        kind: Kind::Confirmation.as_str(),
+        list: "confirmations",
+        from_name: envelope.event_name(),
+        reply_to: view.contact_address.then(|| Person { name: None, address: view.contact.clone() }),
+        thread: None,
+        request_ids: vec![&mail.record.request_id],
+    };
+    envelope.message(head, parts)
 }
 
 #[derive(Template)]
@@ -47,6 +53,7 @@ struct ConfirmationText<'a> {
     chosen: String,
     chosen_hint: String,
     next: Vec<String>,
+    attach: Option<(String, &'a str, String)>,
     contact: String,
     why: String,
 }
@@ -59,6 +66,7 @@ struct View {
     facts: Vec<Fact>,
     chosen: Vec<Fact>,
     next: Vec<String>,
+    attach: Option<Attach>,
     contact: String,
     contact_address: bool,
     page: String,
@@ -66,15 +74,23 @@ struct View {
     why: String,
 }
 
+/// The link to send a file later.
+struct Attach {
+    link: String,
+    lead: String,
+    until: String,
+}
+
 impl View {
-    fn of(letter: &Letter<'_>) -> Self {
-        let (event, record, words) = (letter.event, letter.record, letter.words());
-        let event_name = letter.event_name();
+    fn of(mail: &ConfirmationMail<'_>) -> Self {
+        let (envelope, record, words) = (&mail.envelope, mail.record, mail.envelope.words());
+        let event = envelope.event;
+        let event_name = envelope.event_name();
         let named = [("event", (&event_name).into())];
-        let short_name = letter.short_name();
+        let short_name = envelope.short_name();
         let subject = [("event", (&short_name).into()), ("reference", record.reference.as_str().into())];
         let waiting = record.status == Status::Waiting;
-        let answers = Answers::from_json(letter.form, &record.answers);
+        let answers = Answers::from_json(mail.form, &record.answers);
         let (title, lead, mut next) = match record.status {
             Status::Confirmed => (
                 words.fill("mail-confirmation-subject", &subject),
@@ -86,8 +102,12 @@ impl View {
                 words.fill("mail-confirmation-lead-waiting", &named),
                 vec![words.get("mail-confirmation-next-waiting")],
             ),
-            // It changed before this mail could be sent; another mail tells about that.
-            _ => (
+            Status::Cancelled | Status::Withdrawn => (
+                words.fill("mail-confirmation-subject-cancelled", &subject),
+                words.fill("mail-confirmation-lead-cancelled", &named),
+                vec![words.get("mail-confirmation-next-cancelled")],
+            ),
+            Status::Pending | Status::Offered | Status::Rejected => (
                 words.fill("mail-confirmation-subject", &subject),
                 words.fill("mail-confirmation-lead-received", &named),
                 vec![words.get("mail-confirmation-next-received")],
@@ -96,16 +116,26 @@ impl View {
         if record.status.is_alive() && answers.get("visa_letter") == Some(&Answer::Yes(true)) {
             next.push(words.get("mail-confirmation-next-visa"));
         }
-        let contact = plain::line(event.privacy.contact.get(letter.language));
-        let link = |path: String| letter.urls.absolute(&urls::in_language(&path, letter.language));
+        let attach = mail.attach_link.filter(|_| record.status.is_alive()).map(|link| Attach {
+            link: link.to_owned(),
+            lead: words.get("mail-confirmation-attach-lead"),
+            until: words.fill(
+                "mail-confirmation-attach-until",
+                &[("date", (&dates::date_time(event.closes_at(), &event.zone, envelope.language)).into())],
+            ),
+        });
+        let (contact, contact_address) = envelope.contact();
+        let link = |path: String| envelope.urls.absolute(&urls::in_language(&path, envelope.language));
         Self {
             title,
             lead,
             waiting,
-            facts: facts(letter),
-            chosen: chosen(letter, &answers),
+            facts: facts(mail),
+            // What does not hold any more is not repeated.
+            chosen: if record.status.is_alive() { chosen(mail, &answers) } else { Vec::new() },
             next,
-            contact_address: address(&contact).is_some(),
+            attach,
+            contact_address,
             contact,
             page: link(urls::event(&event.slug)),
             calendar: link(urls::calendar(&event.slug)),
@@ -122,6 +152,10 @@ impl View {
             chosen: plain::facts(&self.chosen, words),
             chosen_hint: plain::paragraph(&words.get("mail-confirmation-chosen-hint")),
             next: self.next.iter().map(|next| plain::paragraph(next)).collect(),
+            attach: self
+                .attach
+                .as_ref()
+                .map(|attach| (plain::paragraph(&attach.lead), attach.link.as_str(), plain::paragraph(&attach.until))),
             contact: plain::paragraph(&self.contact),
             why: plain::paragraph(&self.why),
         };
@@ -129,14 +163,15 @@ impl View {
     }
 }
 
-fn facts(letter: &Letter<'_>) -> Vec<Fact> {
-    let (event, record, words) = (letter.event, letter.record, letter.words());
+fn facts(mail: &ConfirmationMail<'_>) -> Vec<Fact> {
+    let (record, language, words) = (mail.record, mail.envelope.language, mail.envelope.words());
+    let event = mail.envelope.event;
     let mut facts = vec![
         Fact::new(words.get("mail-reference"), record.reference.as_str()),
         Fact::new(words.get("mail-status"), status_word(record.status, words)),
-        Fact::new(words.get("mail-dates"), dates::range(event.starts, event.ends, letter.language)),
+        Fact::new(words.get("mail-dates"), dates::range(event.starts, event.ends, language)),
     ];
-    let venue = venue(event, letter.language);
+    let venue = venue(event, language);
     if !venue.is_empty() {
         facts.push(Fact::new(words.get("mail-venue"), venue));
     }
@@ -152,8 +187,8 @@ fn venue(event: &Event, language: Language) -> String {
 }
 
 /// The answers that nobody could type freely.
-fn chosen(letter: &Letter<'_>, answers: &Answers) -> Vec<Fact> {
-    let lines = sections(letter.form, answers, letter.words()).into_iter().flat_map(|section| section.lines);
+fn chosen(mail: &ConfirmationMail<'_>, answers: &Answers) -> Vec<Fact> {
+    let lines = sections(mail.form, answers, mail.envelope.words()).into_iter().flat_map(|section| section.lines);
     lines
         .filter(|line| !line.free_text)
         .map(|line| Fact::new(plain::line(&line.label), plain::line(&line.text)))

@@ -1,40 +1,78 @@
-//! To an organiser: one registration with all its answers, and how the event stands.
+//! To an organiser: registrations with all their answers, what else happened, and how the event stands.
+
+mod entry;
+mod standing;
+mod subject;
 
 use askama::Template;
-use jiff::{SignedDuration, Span};
-use presentation::answers::{self, sections, value_in_words};
+use jiff::{SignedDuration, Timestamp};
 use presentation::words::Words;
-use presentation::{countries, dates, urls};
-use registration::answers::Answers;
-use registration::form::{Choice, Field, FieldKind};
+use presentation::{dates, urls};
 use registration::notification::Kind;
-use registration::stored::{ListRow, Status};
 use registration::token::{ORGANIZER_LINK_DAYS, OrganizerToken};
 
-use super::{Fact, OrganizerMail, Parts, plain, status_word};
+use self::entry::{EntryText, EntryView};
+pub(super) use self::standing::MAX_CELL;
+use super::{Entry, Fact, Head, OrganizerMail, Parts, Window, plain, status_word};
 use crate::{Message, Person};
-
-/// Most countries that are counted one by one.
-const MAX_VALUES: usize = 20;
 
 /// Widths of the columns of the table in the text part: name, organisation, country, category, when.
 const COLUMNS: [usize; 5] = [19, 19, 12, 10, 10];
 
-/// Makes the mail to an organiser about one registration.
+/// Widths of the columns of the overview: reference, name, status.
+const OVERVIEW: [usize; 3] = [12, 36, 24];
+
+/// Makes a mail to an organiser.
 pub fn organizer(mail: &OrganizerMail<'_>) -> Message {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let record = letter.record;
+    let (envelope, words) = (&mail.envelope, mail.envelope.words());
     let view = View::of(mail);
     let parts = Parts {
         subject: view.title.clone(),
         text: view.text(words),
-        html: OrganizerHtml { words, lang: letter.language.tag(), view: &view }
+        html: OrganizerHtml { words, lang: envelope.language.tag(), view: &view }
             .render()
             .unwrap_or_else(|_| view.title.clone()),
     };
-    let reply_to = Person { name: Some(record.columns.name.clone()), address: record.columns.email.clone() };
-    let from = words.fill("mail-organizer-from", &[("event", (&letter.short_name()).into())]);
-    letter.message(Kind::Registered, from, Some(reply_to), parts)
+    let short_name = envelope.short_name();
+    let named = [("event", (&short_name).into())];
+    let (kind, list, from) = match single(mail) {
+        Some(entry) => (entry.kind.as_str(), "registrations", "mail-organizer-from"),
+        None => (Kind::Digest.as_str(), "digests", "mail-digest-from"),
+    };
+    let head = Head {
+        kind,
+        list,
+        from_name: words.fill(from, &named),
+        reply_to: registrant(mail),
+        thread: Some(envelope.event.day(mail.entries.first().map_or(envelope.now, |entry| entry.at))),
+        request_ids: mail.entries.iter().map(|entry| entry.record.request_id.as_str()).collect(),
+    };
+    envelope.message(head, parts)
+}
+
+/// The entry of a mail that is no digest.
+fn single<'a>(mail: &OrganizerMail<'a>) -> Option<&'a Entry<'a>> {
+    match mail.entries {
+        [entry] if mail.window.is_none() => Some(entry),
+        _ => None,
+    }
+}
+
+/// Whether nothing is left of a registration but its reference.
+fn is_erased(entry: &Entry<'_>) -> bool {
+    entry.kind == Kind::Erased || entry.record.erased_at.is_some()
+}
+
+/// Whom an answer goes to: the registrant, if the mail is about one.
+fn registrant(mail: &OrganizerMail<'_>) -> Option<Person> {
+    let [entry] = mail.entries else { return None };
+    let columns = &entry.record.columns;
+    (!is_erased(entry)).then(|| Person { name: Some(columns.name.clone()), address: columns.email.clone() })
+}
+
+/// When the links end.
+fn expires(mail: &OrganizerMail<'_>) -> Timestamp {
+    mail.envelope.now + SignedDuration::from_hours(24 * ORGANIZER_LINK_DAYS)
 }
 
 #[derive(Template)]
@@ -51,11 +89,12 @@ struct OrganizerText<'a> {
     words: &'static Words,
     view: &'a View,
     lead: String,
-    notice: String,
-    facts: String,
-    sections: Vec<(String, String)>,
+    period: String,
+    overview: String,
+    entries: Vec<EntryText<'a>>,
     figures: String,
     breakdowns: Vec<(String, String)>,
+    table_title: String,
     table: String,
     files_hint: String,
     times: String,
@@ -67,66 +106,51 @@ struct OrganizerText<'a> {
 struct View {
     title: String,
     lead: String,
-    notice: Option<String>,
-    facts: Vec<Fact>,
-    link: String,
-    sections: Vec<Answered>,
-    files: Vec<FileLink>,
+    period: String,
+    overview_heads: [String; 3],
+    overview: Vec<[String; 3]>,
+    entries: Vec<EntryView>,
+    has_files: bool,
     figures: Vec<Fact>,
     breakdowns: Vec<(String, Vec<Fact>)>,
     table_title: String,
     heads: [String; 5],
     rows: Vec<[String; 5]>,
     times: String,
-    list: String,
+    list: Option<String>,
     why: String,
     private: String,
 }
 
-struct Answered {
-    heading: String,
-    lines: Vec<Fact>,
-}
-
-struct FileLink {
-    name: String,
-    about: String,
-    href: String,
-}
-
 impl View {
     fn of(mail: &OrganizerMail<'_>) -> Self {
-        let (letter, words) = (&mail.letter, mail.letter.words());
-        let (event, record, language) = (letter.event, letter.record, letter.language);
-        let expires = letter.now + SignedDuration::from_hours(24 * ORGANIZER_LINK_DAYS);
-        let token = |registration| {
-            mail.signer.organizer(&OrganizerToken {
-                event: record.event,
-                registration,
-                organizer: letter.to.to_owned(),
-                expires,
-            })
-        };
-        let one = token(Some(record.id));
-        let event_name = letter.event_name();
+        let (envelope, words) = (&mail.envelope, mail.envelope.words());
+        let (event, language) = (envelope.event, envelope.language);
+        let single = single(mail);
+        let entries: Vec<EntryView> =
+            mail.entries.iter().map(|entry| EntryView::of(mail, entry, single.is_some())).collect();
+        let event_name = envelope.event_name();
         let named = [("event", (&event_name).into())];
-        let name = plain::line(&record.columns.name);
-        let waiting = record.status == Status::Waiting;
+        let zone = event.zone.iana_name().unwrap_or("UTC");
+        let mut why = words.fill("mail-organizer-why", &named);
+        if registrant(mail).is_some() {
+            why = words.fill("mail-organizer-why-answer", &[("why", (&why).into())]);
+        }
         Self {
-            title: subject(mail),
-            lead: if name.is_empty() {
-                words.fill("mail-organizer-lead-unnamed", &named)
+            title: subject::subject(mail),
+            lead: lead(mail),
+            period: mail.window.map(|window| period(mail, window)).unwrap_or_default(),
+            overview_heads: [words.get("mail-reference"), words.get("mail-table-name"), words.get("mail-status")],
+            overview: if single.is_some() {
+                Vec::new()
             } else {
-                words.fill("mail-organizer-lead", &[("name", (&name).into()), ("event", (&event_name).into())])
+                mail.entries.iter().map(|entry| entry::overview(entry, words)).collect()
             },
-            notice: waiting.then(|| words.get("mail-organizer-waiting")),
-            facts: facts(mail),
-            link: letter.urls.absolute(&urls::in_language(&urls::organizer(&one), language)),
-            sections: answered(mail),
-            files: files(mail, &one),
-            figures: figures(mail),
-            breakdowns: breakdowns(mail),
-            table_title: table_title(mail),
+            has_files: entries.iter().any(|entry| !entry.files.is_empty()),
+            entries,
+            figures: standing::figures(mail),
+            breakdowns: standing::breakdowns(mail),
+            table_title: standing::table_title(mail),
             heads: [
                 words.get("mail-table-name"),
                 words.get("mail-table-organization"),
@@ -134,38 +158,35 @@ impl View {
                 words.get("mail-table-category"),
                 words.get("mail-table-when"),
             ],
-            rows: mail.rows.iter().map(|row| table_row(mail, row)).collect(),
-            times: words.fill("mail-table-times", &[("zone", event.zone.iana_name().unwrap_or("UTC").into())]),
-            list: letter.urls.absolute(&urls::in_language(&urls::organizer(&token(None)), language)),
-            why: words.fill("mail-organizer-why", &named),
+            rows: standing::rows(mail).iter().map(|row| standing::table_row(mail, row)).collect(),
+            times: words.fill("mail-table-times", &[("zone", zone.into())]),
+            list: list_link(mail),
+            why,
             private: words
-                .fill("mail-organizer-private", &[("date", (&dates::date(event.day(expires), language)).into())]),
+                .fill("mail-organizer-private", &[("date", (&dates::date(event.day(expires(mail)), language)).into())]),
         }
     }
 
     fn text(&self, words: &'static Words) -> String {
-        let heads = self.heads.each_ref().map(String::as_str);
-        let rules = COLUMNS.map(|width| "-".repeat(width));
-        let mut table = vec![heads, rules.each_ref().map(String::as_str)];
-        table.extend(self.rows.iter().map(|row| row.each_ref().map(String::as_str)));
         let template = OrganizerText {
             words,
             view: self,
             lead: plain::paragraph(&self.lead),
-            notice: self.notice.as_deref().map(plain::paragraph).unwrap_or_default(),
-            facts: plain::facts(&self.facts, words),
-            sections: self
-                .sections
-                .iter()
-                .map(|section| (plain::heading(&section.heading), plain::facts(&section.lines, words)))
-                .collect(),
+            period: plain::paragraph(&self.period),
+            overview: if self.overview.is_empty() {
+                String::new()
+            } else {
+                table(OVERVIEW, &self.overview_heads, &self.overview)
+            },
+            entries: self.entries.iter().map(|entry| entry.text(words)).collect(),
             figures: plain::numbers(&self.figures),
             breakdowns: self
                 .breakdowns
                 .iter()
                 .map(|(label, counts)| (plain::paragraph(label), plain::numbers(counts)))
                 .collect(),
-            table: plain::columns(COLUMNS, &table),
+            table_title: plain::paragraph(&self.table_title),
+            table: table(COLUMNS, &self.heads, &self.rows),
             files_hint: plain::paragraph(&words.get("mail-files-hint")),
             times: plain::paragraph(&self.times),
             why: plain::paragraph(&self.why),
@@ -175,162 +196,49 @@ impl View {
     }
 }
 
-/// `[UbuntuNet-Connect] Registration KC-7F3K-2M9Q (42/300)`: places taken of all, or registrations where places are not
-/// limited.
-fn subject(mail: &OrganizerMail<'_>) -> String {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let count = match letter.event.capacity {
-        Some(capacity) => format!("{}/{capacity}", held(mail)),
-        None => mail.summary.total().to_string(),
+/// Heads, a rule and rows.
+fn table<const N: usize>(widths: [usize; N], heads: &[String; N], rows: &[[String; N]]) -> String {
+    let rules = widths.map(|width| "-".repeat(width));
+    let mut lines = vec![heads.each_ref().map(String::as_str), rules.each_ref().map(String::as_str)];
+    lines.extend(rows.iter().map(|row| row.each_ref().map(String::as_str)));
+    plain::columns(widths, &lines)
+}
+
+/// The headline.
+fn lead(mail: &OrganizerMail<'_>) -> String {
+    let (envelope, words) = (&mail.envelope, mail.envelope.words());
+    let event_name = envelope.event_name();
+    let event = ("event", (&event_name).into());
+    let Some(entry) = single(mail) else {
+        return words.fill("mail-digest-lead", &[event, ("what", (&subject::happened(mail)).into())]);
     };
-    let short_name = letter.short_name();
-    let values = [
-        ("event", (&short_name).into()),
-        ("reference", letter.record.reference.as_str().into()),
-        ("count", (&count).into()),
-    ];
-    words.fill("mail-organizer-subject", &values)
-}
-
-/// Places taken.
-fn held(mail: &OrganizerMail<'_>) -> i64 {
-    let holding = Status::ALL.into_iter().filter(|status| status.holds_place());
-    holding.map(|status| mail.summary.count("status", status.as_str())).sum()
-}
-
-fn facts(mail: &OrganizerMail<'_>) -> Vec<Fact> {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let record = letter.record;
-    let came = dates::date_time(record.created_at, &letter.event.zone, letter.language);
-    vec![
-        Fact::new(words.get("mail-reference"), record.reference.as_str()),
-        Fact::new(words.get("mail-status"), status_word(record.status, words)),
-        Fact::new(words.get("mail-received"), came),
-        Fact::new(words.get("mail-language"), record.language.own_name()),
-    ]
-}
-
-fn answered(mail: &OrganizerMail<'_>) -> Vec<Answered> {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let answers = Answers::from_json(letter.form, &letter.record.answers);
-    let section = |section: answers::Section| Answered {
-        heading: section.heading.map_or_else(|| words.get("mail-answers"), |heading| plain::line(&heading)),
-        lines: section
-            .lines
-            .into_iter()
-            .map(|line| Fact::new(plain::line(&line.label), plain::block(&line.text)))
-            .collect(),
-    };
-    sections(letter.form, &answers, words).into_iter().map(section).collect()
-}
-
-fn files(mail: &OrganizerMail<'_>, token: &str) -> Vec<FileLink> {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let file = |file: &registration::stored::FileRow| FileLink {
-        name: plain::line(&file.name),
-        about: format!("{}, {}", file.media.name(), answers::size(file.size, words)),
-        href: letter.urls.absolute(&urls::organizer_file(token, file.id)),
-    };
-    mail.files.iter().map(file).collect()
-}
-
-fn figures(mail: &OrganizerMail<'_>) -> Vec<Fact> {
-    let (letter, words, summary) = (&mail.letter, mail.letter.words(), mail.summary);
-    let number = |n: i64| words.number(n);
-    let mut figures = vec![Fact::new(words.get("mail-summary-total"), number(summary.total()))];
-    if let Some(capacity) = letter.event.capacity {
-        let left = (i64::from(capacity) - held(mail)).max(0);
-        let of = [("left", left.into()), ("limit", i64::from(capacity).into())];
-        figures.push(Fact::new(words.get("mail-summary-places"), words.fill("mail-summary-places-of", &of)));
-    }
-    let today = letter.event.day(letter.now);
-    let week = today.saturating_sub(Span::new().days(6));
-    figures.push(Fact::new(words.get("mail-summary-today"), number(summary.between(today, today))));
-    figures.push(Fact::new(words.get("mail-summary-week"), number(summary.between(week, today))));
-    if letter.event.form.field("visa_letter").is_some() {
-        let letters = summary.count("field:visa_letter", "yes");
-        figures.push(Fact::new(words.get("mail-summary-visa"), number(letters)));
-    }
-    figures
-}
-
-/// Counts by status, then by each field marked `summary`, in the form's order.
-fn breakdowns(mail: &OrganizerMail<'_>) -> Vec<(String, Vec<Fact>)> {
-    let (letter, words) = (&mail.letter, mail.letter.words());
-    let statuses = Status::ALL
-        .into_iter()
-        .map(|status| (status, mail.summary.count("status", status.as_str())))
-        .filter(|(_, n)| *n != 0)
-        .map(|(status, n)| Fact::new(status_word(status, words), words.number(n)));
-    let mut all = vec![(words.get("mail-status"), statuses.collect())];
-    for field in letter.event.form.inputs().filter(|field| field.summary) {
-        all.push((plain::line(field.label.get(letter.language)), field_counts(mail, field)));
-    }
-    all.retain(|(_, counts): &(String, Vec<Fact>)| !counts.is_empty());
-    all
-}
-
-fn field_counts(mail: &OrganizerMail<'_>, field: &Field) -> Vec<Fact> {
-    let words = mail.letter.words();
-    let counted = mail.summary.counts.get(&format!("field:{}", field.key));
-    let mut values: Vec<(&str, i64)> =
-        counted.into_iter().flatten().filter(|(_, n)| **n != 0).map(|(value, n)| (value.as_str(), *n)).collect();
-    if field.kind == FieldKind::Country {
-        values.sort_by_key(|(_, n)| -n);
-    } else {
-        // As the form offers them; what it does not offer any more comes last.
-        let order = |value: &str| options(mail, field).iter().position(|option| option.value == value);
-        values.sort_by_key(|(value, _)| (order(value).unwrap_or(usize::MAX), *value == "no"));
-    }
-    let others: i64 = values.iter().skip(MAX_VALUES).map(|(_, n)| n).sum();
-    let mut facts: Vec<Fact> = values
-        .into_iter()
-        .take(MAX_VALUES)
-        .map(|(value, n)| Fact::new(in_words(mail, field, value), words.number(n)))
-        .collect();
-    if others != 0 {
-        facts.push(Fact::new(words.get("mail-summary-others"), words.number(others)));
-    }
-    facts
-}
-
-/// The options of a choice; the field `category` may leave them to the event.
-fn options<'a>(mail: &OrganizerMail<'a>, field: &'a Field) -> &'a [Choice] {
-    if field.options().is_empty() && field.key == "category" { &mail.letter.event.categories } else { field.options() }
-}
-
-fn in_words(mail: &OrganizerMail<'_>, field: &Field, value: &str) -> String {
-    let known = options(mail, field).iter().find(|option| option.value == value);
-    let words = known.map_or_else(
-        || value_in_words(field, value, mail.letter.words()),
-        |option| option.label.get(mail.letter.language).to_owned(),
-    );
-    plain::line(&words)
-}
-
-fn table_title(mail: &OrganizerMail<'_>) -> String {
-    let (words, shown, total) = (mail.letter.words(), mail.rows.len() as i64, mail.summary.total());
-    if shown < total {
-        words.fill("mail-table-latest", &[("shown", shown.into()), ("total", total.into())])
-    } else {
-        words.fill("mail-table-all", &[("total", shown.into())])
+    let reference = ("reference", entry.record.reference.as_str().into());
+    match entry.kind {
+        _ if is_erased(entry) => words.fill("mail-erased-lead", &[event, reference]),
+        Kind::Cancelled => words.fill("mail-cancelled-lead", &[event, reference]),
+        Kind::Attached => words.fill("mail-attached-lead", &[event, reference]),
+        _ => match plain::line(&entry.record.columns.name).as_str() {
+            "" => words.fill("mail-organizer-lead-unnamed", &[event]),
+            name => words.fill("mail-organizer-lead", &[event, ("name", name.into())]),
+        },
     }
 }
 
-fn table_row(mail: &OrganizerMail<'_>, row: &ListRow) -> [String; 5] {
-    let (event, language) = (mail.letter.event, mail.letter.language);
-    let country = row.country.as_deref().unwrap_or_default();
-    let category = row.category.as_deref().unwrap_or_default();
-    let mut name = plain::line(&row.name);
-    if row.status != Status::Confirmed {
-        let (words, status) = (mail.letter.words(), status_word(row.status, mail.letter.words()));
-        name = words.fill("mail-table-name-status", &[("name", (&name).into()), ("status", (&status).into())]);
-    }
-    [
-        name,
-        plain::line(row.organization.as_deref().unwrap_or_default()),
-        countries::name(country, language).unwrap_or(country).to_owned(),
-        event.form.field("category").map_or_else(|| category.to_owned(), |field| in_words(mail, field, category)),
-        row.created_at.to_zoned(event.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
-    ]
+/// The time of a digest, with its zone.
+fn period(mail: &OrganizerMail<'_>, window: Window) -> String {
+    let moment = |at| dates::date_time(at, &mail.envelope.event.zone, mail.envelope.language);
+    let (first, last) = (moment(window.starts), moment(window.ends));
+    mail.envelope.words().fill("mail-digest-period", &[("first", (&first).into()), ("last", (&last).into())])
+}
+
+/// The link to the list of all registrations.
+fn list_link(mail: &OrganizerMail<'_>) -> Option<String> {
+    let envelope = &mail.envelope;
+    let token = mail.signer.organizer(&OrganizerToken {
+        event: mail.entries.first()?.record.event,
+        registration: None,
+        organizer: envelope.to.to_owned(),
+        expires: expires(mail),
+    });
+    Some(envelope.urls.absolute(&urls::in_language(&urls::organizer(&token), envelope.language)))
 }

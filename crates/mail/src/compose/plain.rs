@@ -13,6 +13,9 @@ pub(crate) const WIDTH: usize = 76;
 /// Widest column of labels; a longer label gets a line of its own.
 const LABELS: usize = 26;
 
+/// A value of more lines is not set beside its label, but below it.
+const MANY_LINES: usize = 30;
+
 /// Text of one line. Line breaks and control characters become spaces; bidi controls become visible, so that nobody is
 /// misled by an order they do not see.
 pub(crate) fn line(text: &str) -> String {
@@ -37,24 +40,47 @@ pub(crate) fn block(text: &str) -> String {
     clean
 }
 
-/// Lines of at most `width` characters, broken at spaces; a word that is longer stays whole, as a link must.
+/// Lines of at most `width` characters, broken at spaces, and in a word that is longer. Only a link stays whole, or nobody
+/// could follow it.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
-        let mut current = String::new();
+        let (mut current, mut used) = (String::new(), 0);
         // U+00A0 and its like are no place to break: split only at spaces that may.
         for word in paragraph.split([' ', '\t']).filter(|word| !word.is_empty()) {
-            if !current.is_empty() && length(&current) + 1 + length(word) > width {
-                lines.push(std::mem::take(&mut current));
+            for part in parts(word, width) {
+                let wide = length(part);
+                if used > 0 && used + 1 + wide > width {
+                    lines.push(std::mem::take(&mut current));
+                    used = 0;
+                }
+                if used > 0 {
+                    current.push(' ');
+                    used += 1;
+                }
+                current.push_str(part);
+                used += wide;
             }
-            if !current.is_empty() {
-                current.push(' ');
-            }
-            current.push_str(word);
         }
         lines.push(current);
     }
     lines
+}
+
+/// A word in parts of at most `width` characters.
+fn parts(word: &str, width: usize) -> Vec<&str> {
+    if length(word) <= width || word.contains("://") {
+        return vec![word];
+    }
+    let mut parts = Vec::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let end = rest.char_indices().nth(width).map_or(rest.len(), |(index, _)| index);
+        let (part, more) = rest.split_at(end);
+        parts.push(part);
+        rest = more;
+    }
+    parts
 }
 
 /// A paragraph wrapped to the width of the mail.
@@ -64,7 +90,23 @@ pub(crate) fn paragraph(text: &str) -> String {
 
 /// A heading with a rule below it.
 pub(crate) fn heading(text: &str) -> String {
-    format!("{text}\n{}", "-".repeat(length(text).min(WIDTH)))
+    ruled(text, "-")
+}
+
+/// A heading above others.
+pub(crate) fn title(text: &str) -> String {
+    ruled(text, "=")
+}
+
+fn ruled(text: &str, rule: &str) -> String {
+    let lines = wrap(text, WIDTH);
+    let width = lines.iter().map(|line| length(line)).max().unwrap_or_default();
+    format!("{}\n{}", lines.join("\n"), rule.repeat(width))
+}
+
+/// Lines set off by two spaces.
+pub(crate) fn indented(text: &str) -> String {
+    wrap(text, WIDTH - 2).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Labels in a column, values in another one beside it.
@@ -73,7 +115,13 @@ pub(crate) fn facts(facts: &[Fact], words: &Words) -> String {
     let column = labels.iter().map(|label| length(label)).filter(|width| *width <= LABELS).max().unwrap_or(4) + 2;
     let mut lines = Vec::new();
     for (label, fact) in labels.iter().zip(facts) {
-        let mut values = wrap(&fact.value, WIDTH - column).into_iter();
+        let values = wrap(&fact.value, WIDTH - column);
+        if values.len() > MANY_LINES {
+            lines.extend(wrap(label, WIDTH));
+            lines.push(indented(&fact.value));
+            continue;
+        }
+        let mut values = values.into_iter();
         if length(label) + 2 > column {
             lines.extend(wrap(label, WIDTH));
         } else {
@@ -84,15 +132,19 @@ pub(crate) fn facts(facts: &[Fact], words: &Words) -> String {
     lines.join("\n")
 }
 
-/// Labels and numbers, the numbers flush right.
+/// Labels and numbers, the numbers flush right; a longer label goes on below.
 pub(crate) fn numbers(facts: &[Fact]) -> String {
     let labels = facts.iter().map(|fact| length(&fact.label)).max().unwrap_or_default().min(48);
     let values = facts.iter().map(|fact| length(&fact.value)).max().unwrap_or_default();
-    let line = |fact: &Fact| {
+    let mut lines = Vec::new();
+    for fact in facts {
         let gap = values.saturating_sub(length(&fact.value)) + 2;
-        format!("  {}{}{}", pad(&fact.label, labels), " ".repeat(gap), fact.value)
-    };
-    facts.iter().map(line).collect::<Vec<_>>().join("\n")
+        let mut label = wrap(&fact.label, labels.max(1)).into_iter();
+        let first = label.next().unwrap_or_default();
+        lines.push(format!("  {}{}{}", pad(&first, labels), " ".repeat(gap), fact.value));
+        lines.extend(label.map(|more| format!("  {more}")));
+    }
+    lines.join("\n")
 }
 
 /// Rows in columns of these widths; a cell that is longer goes on below.
@@ -189,6 +241,19 @@ mod tests {
     }
 
     #[test]
+    fn a_long_word_is_broken_and_a_link_is_not() {
+        assert_eq!(wrap("to abcdefghijkl, or", 5), ["to", "abcde", "fghij", "kl,", "or"]);
+        assert_eq!(wrap("see https://example.org/x", 5), ["see", "https://example.org/x"]);
+        assert_eq!(heading(&"x".repeat(80)).lines().map(length).collect::<Vec<_>>(), [76, 4, 76]);
+    }
+
+    #[test]
+    fn a_value_of_many_lines_stands_below_its_label() {
+        let facts = [Fact::new("Comments".to_owned(), "a\n".repeat(31))];
+        assert!(super::facts(&facts, Words::of(Language::En)).starts_with("Comments:\n  a\n  a\n"));
+    }
+
+    #[test]
     fn numbers_are_flush_right() {
         let facts = [Fact::new("Confirmed".to_owned(), "1,234"), Fact::new("Waiting".to_owned(), "7")];
         assert_eq!(numbers(&facts), "  Confirmed  1,234\n  Waiting        7");
@@ -206,12 +271,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wrapped_lines_keep_every_word_and_the_width(text in "[a-z ]{0,200}") {
+        fn wrapped_lines_keep_every_letter_and_the_width(text in "[a-z ]{0,200}") {
             let lines = wrap(&text, 20);
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            prop_assert_eq!(words(&lines.join(" ")), words(&text));
+            prop_assert_eq!(words(&lines.join("")).concat(), words(&text).concat());
             for line in lines {
-                prop_assert!(line.len() <= 20 || !line.contains(' '));
+                prop_assert!(line.len() <= 20);
             }
         }
 

@@ -19,13 +19,65 @@ mail-status-withdrawn = Withdrawn
 mail-status-cancelled = Cancelled
 
 mail-organizer-subject = [{ $event }] Registration { $reference } ({ $count })
+mail-organizer-subject-cancelled = [{ $event }] Cancelled: { $reference } ({ $count })
+mail-organizer-subject-erased = [{ $event }] Erased: { $reference } ({ $count })
+mail-organizer-subject-attached = [{ $event }] New file: { $reference } ({ $count })
 mail-organizer-from = { $event } registrations
 mail-organizer-lead = { $name } has registered for { $event }
 mail-organizer-lead-unnamed = Somebody has registered for { $event }
 mail-organizer-waiting = All places are taken: this registration is on the waiting list.
 mail-organizer-open = Open the registration
-mail-organizer-why = You get this mail because you are an organiser of { $event }. An answer to it goes to the registrant.
+mail-organizer-why = You get this mail because you are an organiser of { $event }.
+mail-organizer-why-answer = { $why } An answer to it goes to the registrant.
 mail-organizer-private = The links are made for you and work until { $date }. Whoever has them can read the registrations, so do not pass this mail on.
+
+mail-cancelled-lead = Registration { $reference } for { $event } was cancelled
+mail-cancelled-at = Cancelled on
+mail-erased-lead = The data of registration { $reference } for { $event } were erased
+mail-erased-at = Erased on
+mail-attached-lead = A file was sent for registration { $reference } for { $event }
+mail-attached-at = Sent on
+
+# One registration of several in a mail.
+mail-entry-heading = { $reference } { $name }
+mail-entry-cancelled = This registration was cancelled.
+mail-entry-erased = The data of this registration were erased.
+mail-entry-attached = A file was added or replaced.
+mail-entry-duplicate = Possible duplicate of { $references }
+mail-overview-erased = Erased
+mail-overview-attached = New file
+mail-overview-duplicate = { $status }; possible duplicate
+
+# What several entries of a mail are, joined by commas.
+mail-count-registered = { $n ->
+    [one] { $n } registration
+   *[other] { $n } registrations
+}
+mail-count-cancelled = { $n ->
+    [one] { $n } cancellation
+   *[other] { $n } cancellations
+}
+mail-count-erased = { $n ->
+    [one] { $n } erasure
+   *[other] { $n } erasures
+}
+mail-count-attached = { $n ->
+    [one] { $n } new file
+   *[other] { $n } new files
+}
+
+mail-digest-subject = [{ $event }] { $what } ({ $count })
+mail-digest-subject-window = [{ $event }] { $what }, { $window } ({ $count })
+mail-digest-from = { $event } digest
+mail-digest-lead = { $event }: { $what }
+mail-digest-period = From { $first } to { $last }.
+
+# The time of a digest in a subject: 10:00–10:30; 4 November, 10:00–10:30; 4 November 18:00 – 5 November 18:00.
+mail-window-times = { $first }–{ $last }
+mail-window-day = { $date }, { $times }
+mail-window-moment = { $date } { $time }
+mail-window-days = { $first } – { $last }
+mail-window-part = { $window }, part { $part }
 
 # Heading over answers that stand before the form’s first heading.
 mail-answers = Answers
@@ -36,6 +88,7 @@ mail-summary = All registrations
 mail-summary-total = Registrations
 mail-summary-places = Places left
 mail-summary-places-of = { $left } of { $limit }
+mail-summary-places-field = Places left: { $field }
 mail-summary-today = Today
 mail-summary-week = Last 7 days
 mail-summary-visa = Visa letters owed
@@ -60,6 +113,13 @@ mail-confirmation-subject-waiting = [{ $event }] You are on the waiting list: { 
 mail-confirmation-lead-confirmed = You are registered for { $event }
 mail-confirmation-lead-waiting = You are on the waiting list for { $event }. All places are taken at the moment.
 mail-confirmation-lead-received = Your registration for { $event }
+mail-confirmation-subject-cancelled = [{ $event }] Your registration { $reference } is cancelled
+mail-confirmation-lead-cancelled = Your registration for { $event } is cancelled
+mail-confirmation-next-cancelled = You have no place any more. If you did not expect this, please write to the organisers and give your reference.
+mail-confirmation-attach = Send a file later
+mail-confirmation-attach-lead = With this private link you can add your file, or replace the one that you sent:
+mail-confirmation-attach-open = Add or replace the file
+mail-confirmation-attach-until = The link works until { $date }. Whoever has it can send a file for you, so do not pass it on.
 mail-confirmation-calendar = Add the dates to your calendar
 mail-confirmation-page = Page of the event
 mail-confirmation-next = What happens next
@@ -71,3 +131,8 @@ mail-confirmation-chosen = What you chose
 mail-confirmation-chosen-hint = Only choices and dates are repeated here. What you wrote yourself has reached the organisers, too.
 mail-confirmation-ask = Whom to ask
 mail-confirmation-why = You get this mail because this address was entered in the registration form of { $event }. If that was not you, please tell the organisers.
+
+mail-duplicate-subject = [{ $event }] You are already registered: { $reference }
+mail-duplicate-lead = Somebody registered again for { $event } with this mail address
+mail-duplicate-stands = Probably that was you. Each address can register once: the first registration, { $reference }, stands as it was.
+mail-duplicate-change = If you want to change something, or to register somebody else with this address, please write to the organisers and give the reference.
