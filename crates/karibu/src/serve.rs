@@ -121,6 +121,8 @@ impl House<'_> {
             metrics,
             relay: parts.add("mail", Need::Told),
             workers: self.serve.mail_connections as usize,
+            rate: self.serve.smtp_rate,
+            lease: notifier::LEASE,
         };
         work.start("notifier", {
             let stop = notifier_stop.clone();

@@ -1,13 +1,21 @@
 //! One mail's way: load, compose, hand over, mark.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mail::compose::{
-    ConfirmationMail, DuplicateMail, Entry, Envelope, OrganizerMail, confirmation, duplicate, organizer, rows_wanted,
+    ConfirmationMail, DuplicateMail, Entry, Envelope, OrganizerMail, Window, confirmation, duplicate, organizer,
+    rows_wanted,
 };
 use mail::{Message, SendError};
-use registration::notification::{Kind, LeasedMail};
+use presentation::urls;
+use registration::form::{FieldKind, Form};
+use registration::notification::{Kind, LeasedEntry, LeasedMail};
 use registration::ports::{StoreError, StoreResult};
+use registration::reference::Reference;
+use registration::stored::{FileRow, Record};
 use telemetry::MailOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -17,8 +25,8 @@ use crate::{Desk, Notifier, back_off, told};
 /// How long a database that is gone is waited for before anything was sent.
 const LOADING: Duration = Duration::from_secs(8);
 
-/// How long handing over may take in all. With [`LOADING`] it leaves some of the lease for marking.
-const SENDING: Duration = Duration::from_secs(45);
+/// How long handing over may take in all: a relay may think for ten minutes about a message (RFC 5321, 4.5.3.2.6).
+const SENDING: Duration = Duration::from_secs(12 * 60);
 
 /// How often a database that is gone is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -26,8 +34,32 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What becomes of a mail.
 enum Fate {
     Sent,
+    RelayFault(String),
     Retry(SendError),
     Park(String),
+}
+
+/// What an organiser's mail tells of one registration.
+struct Told {
+    kind: Kind,
+    at: Timestamp,
+    record: Record,
+    form: Arc<Form>,
+    files: Vec<FileRow>,
+    same_person: Vec<Reference>,
+}
+
+impl Told {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            kind: self.kind,
+            at: self.at,
+            record: &self.record,
+            form: &self.form,
+            files: &self.files,
+            same_person: &self.same_person,
+        }
+    }
 }
 
 /// Why a mail could not be composed.
@@ -51,8 +83,8 @@ impl From<StoreError> for NotComposed {
 }
 
 impl Desk {
-    /// Sends a leased mail and marks what became of it while the lease lasts. If the store cannot be reached, the mail is
-    /// left to whoever leases it next.
+    /// Sends a leased mail and marks what became of it; the lease is renewed meanwhile. If the store cannot be reached, the
+    /// mail is left to whoever leases it next.
     pub(crate) async fn deliver(&self, mail: LeasedMail, lease_ends: Instant) {
         let message = match self.load(&mail).await {
             Ok(message) => message,
@@ -70,18 +102,47 @@ impl Desk {
             }
         };
         // Loading was slow: somebody else may lease it before it is handed over, so it is left to them.
-        if Instant::now() + SENDING > lease_ends {
+        if Instant::now() >= lease_ends {
             return;
         }
-        let sent = timeout(SENDING, self.notifier.transport.send(&message)).await;
-        let slow = || Err(SendError::Relay(format!("no answer within {} s", SENDING.as_secs())));
-        let fate = match sent.unwrap_or_else(|_| slow()) {
+        let (sent, lease_ends) = self.hand_over(&mail, &message, lease_ends).await;
+        let fate = match sent {
             Ok(()) => Fate::Sent,
             Err(SendError::Refused(text)) => Fate::Park(text),
+            Err(SendError::Relay(text)) => self.relay_fault(text),
             Err(error) => Fate::Retry(error),
         };
-        self.tell_relay(&fate);
+        if !matches!(fate, Fate::RelayFault(_) | Fate::Retry(SendError::Relay(_))) {
+            if self.gate.mail_answered() {
+                self.pace.begin(Instant::now());
+            }
+            self.notifier.relay.ok();
+        }
         self.mark(&mail, fate, lease_ends).await;
+    }
+
+    /// Hands a message over and keeps the mail leased meanwhile. Gives what became of it, and until when it is leased.
+    async fn hand_over(
+        &self,
+        mail: &LeasedMail,
+        message: &Message,
+        mut lease_ends: Instant,
+    ) -> (Result<(), SendError>, Instant) {
+        let Notifier { store, transport, lease, .. } = &self.notifier;
+        let mut sending = pin!(timeout(SENDING, transport.send(message)));
+        let slow = || Err(SendError::Relay(format!("no answer within {} min", SENDING.as_secs() / 60)));
+        loop {
+            tokio::select! {
+                sent = &mut sending => return (sent.unwrap_or_else(|_| slow()), lease_ends),
+                () = sleep(*lease / 3) => {
+                    let renewing = Instant::now();
+                    // What cannot be renewed may be repeated by somebody else, under the same Message-ID.
+                    if let Ok(true) = store.renew(mail.id, self.lease()).await {
+                        lease_ends = renewing + *lease;
+                    }
+                }
+            }
+        }
     }
 
     /// Puts a mail back that a fault of ours kept from being sent.
@@ -90,14 +151,15 @@ impl Desk {
         self.mark(&mail, Fate::Retry(fault), lease_ends).await;
     }
 
-    fn tell_relay(&self, fate: &Fate) {
+    /// The relay was at fault. Time that it is out of reach does not count for the mail; where it answers without a mail and
+    /// fails with this one, it does, and another mail is tried next.
+    fn relay_fault(&self, text: String) -> Fate {
         let Notifier { relay, clock, .. } = &self.notifier;
-        if let Fate::Retry(SendError::Relay(text)) = fate {
-            self.gate.mail_failed(Instant::now(), self.jitter());
-            relay.degraded(clock.now(), text.clone());
+        relay.degraded(clock.now(), text.clone());
+        if self.gate.mail_failed(Instant::now(), self.jitter()) {
+            Fate::Retry(SendError::Relay(text))
         } else {
-            self.gate.mail_answered();
-            relay.ok();
+            Fate::RelayFault(text)
         }
     }
 
@@ -113,18 +175,10 @@ impl Desk {
 
     async fn compose(&self, mail: &LeasedMail) -> Result<Message, NotComposed> {
         let Notifier { store, clock, signer, urls, from, .. } = &self.notifier;
-        let store = store.as_ref();
-        let first = mail.entries.first().ok_or(NotComposed::Never("it carries no registration"))?;
-        let record = store.get(first.registration).await?.ok_or(NotComposed::Never("its registration is gone"))?;
-        let event = match self.catalogue.event(store, record.event).await? {
+        let event = match self.catalogue.event(store.as_ref(), mail.event).await? {
             Found::Here(event) => event,
             Found::Gone => return Err(NotComposed::Never("its event is gone")),
             Found::Unreadable => return Err(NotComposed::NotNow("its event file cannot be read".to_owned())),
-        };
-        let form = match self.catalogue.form(store, record.event, record.form_version).await? {
-            Found::Here(form) => form,
-            Found::Gone => return Err(NotComposed::Never("its form version is gone")),
-            Found::Unreadable => return Err(NotComposed::NotNow("its form version cannot be read".to_owned())),
         };
         let envelope = Envelope {
             message_id: &mail.message_id,
@@ -135,38 +189,78 @@ impl Desk {
             urls,
             now: clock.now(),
         };
-        Ok(match mail.kind {
-            Kind::Confirmation => {
-                confirmation(&ConfirmationMail { envelope, record: &record, form: &form, attach_link: None })
-            }
-            Kind::Duplicate => duplicate(&DuplicateMail { envelope, record: &record }),
-            Kind::Registered | Kind::Cancelled | Kind::Erased | Kind::Attached | Kind::Digest => {
-                let summary = store.summary(record.event).await?;
-                let rows = store.latest(record.event, rows_wanted(&summary)).await?;
-                let files = store.files(record.id).await?;
-                let entry = Entry {
-                    kind: mail.kind,
-                    at: record.created_at,
-                    record: &record,
-                    form: &form,
-                    files: &files,
-                    same_person: &[],
-                };
-                organizer(&OrganizerMail {
-                    envelope,
-                    entries: &[entry],
-                    window: None,
-                    summary: &summary,
-                    places: &[],
-                    rows: &rows,
-                    signer,
-                })
-            }
-        })
+        if mail.kind.is_to_registrant() {
+            return self.compose_to_registrant(mail, envelope).await;
+        }
+        let mut told = Vec::with_capacity(mail.entries.len());
+        for entry in &mail.entries {
+            told.extend(self.told_of(entry).await?);
+        }
+        if told.is_empty() {
+            return Err(NotComposed::Never("its registrations are gone"));
+        }
+        let summary = store.summary(mail.event).await?;
+        let rows = store.latest(mail.event, rows_wanted(&summary)).await?;
+        let pulse = store.pulse().await?.into_iter().find(|pulse| pulse.id == mail.event);
+        let entries: Vec<Entry<'_>> = told.iter().map(Told::entry).collect();
+        Ok(organizer(&OrganizerMail {
+            envelope,
+            entries: &entries,
+            window: mail.window.map(|window| Window { starts: window.starts, ends: window.ends, part: mail.part }),
+            summary: &summary,
+            places: &pulse.map(|pulse| pulse.places).unwrap_or_default(),
+            rows: &rows,
+            signer,
+        }))
+    }
+
+    async fn compose_to_registrant(&self, mail: &LeasedMail, envelope: Envelope<'_>) -> Result<Message, NotComposed> {
+        let Notifier { store, signer, urls, .. } = &self.notifier;
+        let entry = mail.entries.first().ok_or(NotComposed::Never("it carries no registration"))?;
+        let gone = NotComposed::Never("its registration is gone");
+        let record = store.get(entry.registration).await?.filter(|record| record.erased_at.is_none()).ok_or(gone)?;
+        if mail.kind == Kind::Duplicate {
+            let first = record.duplicate_of.ok_or(NotComposed::Never("it is no duplicate"))?;
+            let first = store.get(first).await?.ok_or(NotComposed::Never("its registration is gone"))?;
+            return Ok(duplicate(&DuplicateMail { envelope, record: &first }));
+        }
+        let form = self.form(&record).await?;
+        let event = envelope.event;
+        let has_files = form.inputs().any(|field| matches!(field.kind, FieldKind::File { .. }));
+        let in_time = envelope.now < event.closes_at() && record.status.is_alive();
+        let attach_link = (has_files && in_time).then(|| {
+            let path = urls::attachments(&event.slug, &signer.attachments(record.id));
+            urls.absolute(&urls::in_language(&path, mail.language))
+        });
+        let attach_link = attach_link.as_deref();
+        Ok(confirmation(&ConfirmationMail { envelope, record: &record, form: &form, attach_link }))
+    }
+
+    /// What an organiser's mail tells of one registration; `None` if it is not there.
+    async fn told_of(&self, entry: &LeasedEntry) -> Result<Option<Told>, NotComposed> {
+        let store = self.notifier.store.as_ref();
+        let Some(record) = store.get(entry.registration).await? else { return Ok(None) };
+        let form = self.form(&record).await?;
+        let files = store.files(record.id).await?;
+        let same_person = match entry.kind {
+            Kind::Registered => store.same_person(record.id).await?,
+            _ => Vec::new(),
+        };
+        Ok(Some(Told { kind: entry.kind, at: entry.at, record, form, files, same_person }))
+    }
+
+    async fn form(&self, record: &Record) -> Result<Arc<Form>, NotComposed> {
+        let found = self.catalogue.form(self.notifier.store.as_ref(), record.event, record.form_version).await?;
+        match found {
+            Found::Here(form) => Ok(form),
+            Found::Gone => Err(NotComposed::Never("its form version is gone")),
+            Found::Unreadable => Err(NotComposed::NotNow("its form version cannot be read".to_owned())),
+        }
     }
 
     async fn mark(&self, mail: &LeasedMail, fate: Fate, lease_ends: Instant) {
         let fate = match fate {
+            Fate::RelayFault(text) => Mark::RelayFault(text),
             Fate::Retry(error) => match back_off::wait(mail.attempts, self.jitter()) {
                 Some(wait) => Mark::Retry(wait, error),
                 None => Mark::Park(shorten(&format!("given up after 48 h: {error}"))),
@@ -190,6 +284,7 @@ impl Desk {
         let store = &self.notifier.store;
         match mark {
             Mark::Sent => store.sent(mail.id).await,
+            Mark::RelayFault(text) => store.relay_fault(mail.id, text).await,
             Mark::Retry(wait, error) => store.retry(mail.id, *wait, &error.to_string()).await,
             Mark::Park(reason) => store.park(mail.id, reason).await,
         }
@@ -204,6 +299,10 @@ impl Desk {
                 metrics.mail_attempt(MailOutcome::Sent);
                 metrics.delivered(age.max(jiff::SignedDuration::ZERO).unsigned_abs());
                 tracing::info!(mail = name, attempts, "sent");
+            }
+            Mark::RelayFault(error) => {
+                metrics.mail_attempt(MailOutcome::RelayFault);
+                tracing::info!(mail = name, attempts, error, "not taken; it goes when the relay is back");
             }
             Mark::Retry(wait, error) => {
                 let fault = matches!(error, SendError::Relay(_));
@@ -221,6 +320,7 @@ impl Desk {
 /// What is written of a mail.
 enum Mark {
     Sent,
+    RelayFault(String),
     Retry(jiff::SignedDuration, SendError),
     Park(String),
 }

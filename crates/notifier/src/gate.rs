@@ -65,20 +65,26 @@ impl Gate {
         step
     }
 
-    /// The relay answered for a mail, whatever it said about it.
-    pub(crate) fn mail_answered(&self) {
-        *self.state() = State::Open;
+    /// The relay answered for a mail, whatever it said about it. True if that ends an outage.
+    pub(crate) fn mail_answered(&self) -> bool {
+        let before = std::mem::replace(&mut *self.state(), State::Open);
+        !matches!(before, State::Unknown | State::Open | State::Probing { faults: 0 })
     }
 
-    /// The relay was at fault. `jitter` is from 0 to 1.
-    pub(crate) fn mail_failed(&self, now: Instant, jitter: f64) {
+    /// The relay was at fault. `jitter` is from 0 to 1. True if the relay had just answered without a mail, so that the
+    /// fault may be this mail's.
+    pub(crate) fn mail_failed(&self, now: Instant, jitter: f64) -> bool {
         let mut state = self.state();
         match *state {
             State::Unknown | State::Open | State::Probing { faults: 0 } => *state = closed(now, 1, jitter),
-            State::Trial { faults } => *state = closed(now, faults + 1, jitter),
+            State::Trial { faults } => {
+                *state = closed(now, faults + 1, jitter);
+                return true;
+            }
             // Mails that were on their way when another one closed the gate.
             State::Closed { .. } | State::Probing { .. } => {}
         }
+        false
     }
 
     /// The relay answers. True if that settles it: it did not answer before, or nothing was wrong. Where it answered all the
@@ -167,8 +173,9 @@ mod tests {
         gate.step(now + seconds(3));
         assert!(gate.probe_succeeded(), "it answers again");
         assert_eq!(gate.step(now + seconds(3)), Step::One);
-        gate.mail_answered();
+        assert!(gate.mail_answered(), "the outage is over");
         assert_eq!(gate.step(now + seconds(3)), Step::Open);
+        assert!(!gate.mail_answered());
     }
 
     #[test]
@@ -177,7 +184,7 @@ mod tests {
         gate.mail_failed(now, 0.0);
         gate.step(now + seconds(1));
         assert!(!gate.probe_succeeded(), "it answered before, too");
-        gate.mail_failed(now + seconds(1), 0.0);
+        assert!(gate.mail_failed(now + seconds(1), 0.0), "it may be the mail");
         assert_eq!(gate.step(now + seconds(2)), Step::Closed, "the second hold is longer");
         assert_eq!(gate.step(now + seconds(3)), Step::Probe);
     }

@@ -9,18 +9,23 @@ mod back_off;
 mod catalogue;
 mod deliver;
 mod gate;
+mod pace;
 mod plan;
 mod upkeep;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use conveyor::Receiver;
 use jiff::SignedDuration;
 use mail::Transport;
+use mail::compose::weight;
 use presentation::urls::Urls;
-use registration::notification::LeasedMail;
+use registration::event::Event;
+use registration::ids::EventId;
+use registration::notification::{LeasedMail, PendingNotification};
 use registration::ports::{Clock, Random, Store, StoreResult};
 use registration::token::Signer;
 use telemetry::{Metrics, Part};
@@ -28,20 +33,25 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::catalogue::Catalogue;
+use self::catalogue::{Catalogue, Found};
 use self::gate::{Gate, Step};
+use self::pace::Pace;
 
 /// How often the outbox is looked at when nothing wakes the notifier.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long a mail is a worker's own. Longer than loading, sending and marking together may take.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a mail is a worker's own before the lease has to be renewed; when a process dies, its mails wait so long.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// How long what was begun may take after the shutdown.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// Notifications that are made mails of at a time.
-const BATCH: u32 = 100;
+const BATCH: u32 = 500;
+
+/// How long after the end of its window a digest is made, so that registrations which came at its last moment are in the
+/// database. What comes later still is another part.
+const DIGEST_REST: SignedDuration = SignedDuration::from_secs(2);
 
 /// Everything that turns notifications into mails.
 #[derive(Clone)]
@@ -66,6 +76,10 @@ pub struct Notifier {
     pub relay: Part,
     /// Most mails that are sent at the same time; at least 1.
     pub workers: usize,
+    /// Time between two mails while those are worked off that an outage of the relay held up; `None` is as fast as it goes.
+    pub rate: Option<Duration>,
+    /// [`LEASE`], or shorter in tests.
+    pub lease: Duration,
 }
 
 /// What all tasks of a running notifier share.
@@ -73,6 +87,7 @@ struct Desk {
     notifier: Notifier,
     catalogue: Catalogue,
     gate: Gate,
+    pace: Pace,
 }
 
 impl Notifier {
@@ -80,16 +95,19 @@ impl Notifier {
     /// Each wake-up is answered at once. A database or relay that is gone is tried again, told in `/readyz` and logged when
     /// that changes.
     pub async fn run(self, mut wake: Receiver, shutdown: CancellationToken) {
-        let desk = Arc::new(Desk { catalogue: Catalogue::default(), gate: Gate::default(), notifier: self });
+        let pace = Pace::new(self.rate);
+        let desk = Arc::new(Desk { catalogue: Catalogue::default(), gate: Gate::default(), pace, notifier: self });
         let upkeep = tokio::spawn(upkeep::run(desk.clone(), shutdown.clone()));
         let mut round = Round::new(desk.clone());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let pace = round.next_of_pace();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                () = wake.woken() => round.look_at_everything(),
+                () = wake.woken() => round.unplanned = true,
+                () = pace => {}
                 _ = ticks.tick() => {
                     desk.notifier.metrics.notifier_heartbeat(desk.notifier.clock.now());
                     round.look_at_everything();
@@ -149,15 +167,32 @@ impl Round {
         }
     }
 
+    /// Sends what is due. Only when nothing of it is left, mails are made of notifications: so they pile up while the relay
+    /// is slow or away, and are put together then.
     async fn look(&mut self) -> StoreResult<()> {
-        if self.unplanned {
-            self.unplanned = self.desk.plan().await?;
-            // What was just made is due.
-            self.due = true;
+        loop {
+            let limit = self.limit();
+            if limit == 0 {
+                return Ok(());
+            }
+            if self.due {
+                self.lease(limit).await?;
+            } else if self.unplanned {
+                let planned = self.desk.plan().await?;
+                (self.unplanned, self.due) = (planned.more, planned.made);
+            } else {
+                self.desk.pace.end();
+                return Ok(());
+            }
         }
+    }
+
+    /// How many mails may be leased now.
+    fn limit(&mut self) -> usize {
         let free = self.desk.notifier.workers.max(1).saturating_sub(self.tasks.len());
-        let limit = match self.desk.gate.step(Instant::now()) {
-            Step::Open => free,
+        let now = Instant::now();
+        match self.desk.gate.step(now) {
+            Step::Open => self.desk.pace.allowed(free, now),
             Step::One => usize::from(self.tasks.is_empty()),
             Step::Probe => {
                 let desk = self.desk.clone();
@@ -165,21 +200,33 @@ impl Round {
                 0
             }
             Step::Closed => 0,
-        };
-        if !self.due || limit == 0 {
-            return Ok(());
         }
+    }
+
+    /// Leases mails that are due and has them sent.
+    async fn lease(&mut self, limit: usize) -> StoreResult<()> {
         // The lease begins before the database says so, so that it never ends later here than there.
-        let ends = Instant::now() + LEASE;
-        let lease = SignedDuration::from_secs(LEASE.as_secs() as i64);
-        let leased = self.desk.notifier.store.lease(limit as u32, lease).await?;
+        let ends = Instant::now() + self.desk.notifier.lease;
+        let leased = self.desk.notifier.store.lease(limit as u32, self.desk.lease()).await?;
         self.due = leased.len() == limit;
+        self.desk.pace.took(leased.len());
         for mail in leased {
             let (desk, own) = (self.desk.clone(), mail.clone());
             let task = self.tasks.spawn(async move { desk.deliver(own, ends).await });
             self.mails.insert(task.id(), (mail, ends));
         }
         Ok(())
+    }
+
+    /// Until the pace lets the next mail go; for ever when it holds none back.
+    fn next_of_pace(&self) -> impl Future<Output = ()> + use<> {
+        let wait = self.desk.pace.next().filter(|_| self.due || self.unplanned);
+        async move {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait.max(SHORTEST_PACE)).await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// A mail at which the work panicked must not be leased again each minute, for ever.
@@ -206,18 +253,50 @@ impl Round {
     }
 }
 
+/// What planning came to.
+#[derive(Default)]
+struct Planned {
+    /// Whether mails were made.
+    made: bool,
+    /// Whether there may be more notifications.
+    more: bool,
+}
+
+/// Shortest time between two looks while mails are paced.
+const SHORTEST_PACE: Duration = Duration::from_millis(20);
+
 impl Desk {
-    /// Makes mails of a batch of notifications. Whether there may be more.
-    async fn plan(&self) -> StoreResult<bool> {
+    /// Makes mails of a batch of notifications.
+    async fn plan(&self) -> StoreResult<Planned> {
         let Notifier { store, urls, clock, .. } = &self.notifier;
-        let waiting = store.unassigned(clock.now(), BATCH).await?;
+        let waiting = store.unassigned(clock.now() - DIGEST_REST, BATCH).await?;
         if waiting.is_empty() {
-            return Ok(false);
+            return Ok(Planned::default());
         }
-        let mails = plan::plan(&waiting, urls, || self.fresh_id());
+        let mut forms: HashMap<EventId, Arc<Event>> = HashMap::new();
+        for event in waiting.iter().map(|one| one.event) {
+            if let Entry::Vacant(place) = forms.entry(event)
+                && let Found::Here(event) = self.catalogue.event(store.as_ref(), event).await?
+            {
+                place.insert(event);
+            }
+        }
+        let weigh = |one: &PendingNotification| {
+            // An event that cannot be read has mails of one notification each, which are tried by themselves.
+            forms.get(&one.event).map_or(usize::MAX / 2, |event| weight(one.answers_bytes as usize, &event.form))
+        };
+        let mails = plan::plan(&waiting, urls, weigh, || self.fresh_id());
         let made = store.make(&mails).await?;
-        // None made: another notifier is at the same ones, and will make the rest.
-        Ok(made.mails > 0 && waiting.len() == BATCH as usize)
+        if made.withheld > 0 {
+            tracing::info!(notifications = made.withheld, "withheld: their addresses got enough mails for a day");
+        }
+        // Nothing came of it: another notifier is at the same ones, and will make the rest.
+        let any = made.mails + made.withheld > 0;
+        Ok(Planned { made: made.mails > 0, more: any && waiting.len() == BATCH as usize })
+    }
+
+    fn lease(&self) -> SignedDuration {
+        SignedDuration::try_from(self.notifier.lease).unwrap_or(SignedDuration::from_mins(1))
     }
 
     fn fresh_id(&self) -> registration::ids::MailId {

@@ -184,7 +184,10 @@ mod tests {
         assert_eq!(scored(&[("content-type", "text/html")], "<p>"), 100 - 25 - 20 - 5 - 20);
         let careful = [
             ("content-type", "text/html"),
-            ("content-security-policy", "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+            (
+                "content-security-policy",
+                "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            ),
             ("referrer-policy", "same-origin"),
             ("strict-transport-security", "max-age=63072000"),
             ("x-content-type-options", "nosniff"),

@@ -71,6 +71,8 @@ pub(crate) struct ServeSettings {
     pub(crate) mail_from: Option<Person>,
     /// Connections to the relay.
     pub(crate) mail_connections: u32,
+    /// Time between two mails after an outage of the relay.
+    pub(crate) smtp_rate: Option<Duration>,
     /// Whom the sample event's organiser mails go to.
     pub(crate) organizers: Vec<String>,
     /// Keys that sign; `None` makes one.
@@ -150,6 +152,7 @@ impl Settings {
             public_url,
             mail_from,
             mail_connections: values.read("MAIL_CONNECTIONS", values::connections)?.unwrap_or_default(),
+            smtp_rate: values.read("SMTP_RATE", values::rate)?.flatten(),
             organizers: values.read("ORGANIZERS", values::addresses)?.unwrap_or_default(),
             secret_keys: values.read("SECRET_KEY", values::secret_keys)?,
             trusted_proxies,

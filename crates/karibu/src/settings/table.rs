@@ -29,7 +29,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 }
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 23] = [
+pub(crate) const TABLE: [Setting; 24] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -62,6 +62,12 @@ pub(crate) const TABLE: [Setting; 23] = [
         "Sender of mails, e.g. `Connect <register@example.org>`; needed with SMTP_URL",
     ),
     setting("MAIL_CONNECTIONS", "N", Some("8"), "Connections to the mail relay"),
+    setting(
+        "SMTP_RATE",
+        "RATE",
+        Some("600/min"),
+        "How fast mails go that an outage of the mail relay held up, or `off`",
+    ),
     setting(
         "ORGANIZERS",
         "ADDRESSES",

@@ -180,10 +180,11 @@ pub(crate) fn instance(text: &str) -> Result<String, String> {
 
 /// A time such as `3s`, `30m`, `48h` or `500ms`, a day at most.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let milliseconds = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(|(unit, worth)| {
-        let number: u64 = digits(text.strip_suffix(unit)?)?;
-        number.checked_mul(worth).filter(|all| *all <= 86_400_000)
-    });
+    let milliseconds =
+        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(|(unit, worth)| {
+            let number: u64 = digits(text.strip_suffix(unit)?)?;
+            number.checked_mul(worth).filter(|all| *all <= 86_400_000)
+        });
     milliseconds.map(Duration::from_millis).ok_or_else(|| "give such as 3s, 500ms or 30m, a day at most".to_owned())
 }
 

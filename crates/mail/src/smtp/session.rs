@@ -19,6 +19,10 @@ use crate::classify::{Fault, Stage, Trouble};
 /// Longest wait for a connection to one address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest wait for the answer to a message: the relay may look for viruses in it, and a message given up too early is
+/// delivered twice (RFC 5321, 4.5.3.2.6).
+const CONTENT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
 /// Longest wait for the good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 

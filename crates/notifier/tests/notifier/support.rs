@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use conveyor::Sender;
@@ -128,10 +129,24 @@ impl House {
 
     /// Starts a notifier.
     pub(crate) fn notifier(&self, transport: Arc<dyn Transport>) -> Running {
+        self.notifier_at(transport, Arc::new(SystemClock))
+    }
+
+    /// Starts a notifier with a clock of its own.
+    pub(crate) fn notifier_at(&self, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Running {
+        self.start(transport, clock, notifier::LEASE)
+    }
+
+    /// Starts a notifier whose leases are so long.
+    pub(crate) fn notifier_with_lease(&self, transport: Arc<dyn Transport>, lease: Duration) -> Running {
+        self.start(transport, Arc::new(SystemClock), lease)
+    }
+
+    fn start(&self, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, lease: Duration) -> Running {
         let (metrics, parts) = (Metrics::new("test", "test"), Parts::new());
         let notifier = Notifier {
             store: Arc::new(self.store.clone()),
-            clock: Arc::new(SystemClock),
+            clock,
             random: self.random.clone(),
             transport,
             signer: Arc::new(Signer::new(vec![vec![1; 32]])),
@@ -140,6 +155,8 @@ impl House {
             metrics: metrics.clone(),
             relay: parts.add("mail", Need::Told),
             workers: 4,
+            rate: Some(Duration::from_millis(10)),
+            lease,
         };
         let (wake, woken) = conveyor::in_memory(16);
         let stop = CancellationToken::new();
@@ -247,6 +264,11 @@ impl Held {
             (self.began.load(Ordering::SeqCst) >= mails).then_some(())
         })
         .await;
+    }
+
+    /// How many mails were begun to be sent.
+    pub(crate) fn began(&self) -> u64 {
+        self.began.load(Ordering::SeqCst)
     }
 
     /// Lets all mails go.

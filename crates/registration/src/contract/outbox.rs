@@ -3,7 +3,9 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use super::setting::{at, camp, confirmed, fresh_uuid, import, mail_of, make_all, small_file, somebody, taker, upload};
+use super::setting::{
+    at, camp, confirmed, fresh_uuid, import, mail_of, make_all, small_file, somebody, stranger, taker, upload,
+};
 use crate::event::WhenFull;
 use crate::ids::MailId;
 use crate::language::Language;
@@ -80,7 +82,7 @@ pub async fn a_mail_whose_notification_is_carried_is_left_out_whole(store: &dyn 
 pub async fn two_notifiers_make_each_mail_once(store: &dyn Store) {
     let event = camp(store, &[]).await;
     for _ in 0..10 {
-        confirmed(store, &somebody(event)).await;
+        confirmed(store, &stranger(event)).await;
     }
     let waiting = store.unassigned(at(60), 100).await.expect("reads");
     let batches: Vec<Vec<NewMail>> = (0..4).map(|_| waiting.iter().map(mail_of).collect()).collect();
@@ -119,7 +121,7 @@ pub async fn a_leased_mail_tells_everything_about_itself(store: &dyn Store) {
 pub async fn two_lessees_never_share_a_mail(store: &dyn Store) {
     let event = camp(store, &[]).await;
     for _ in 0..25 {
-        confirmed(store, &somebody(event)).await;
+        confirmed(store, &stranger(event)).await;
     }
     let mails = make_all(store).await;
     let leased = join_all((0..10).map(|_| store.lease(8, LONG))).await;

@@ -115,6 +115,14 @@ pub fn somebody(event: EventId) -> NewRegistration {
     }
 }
 
+/// Somebody with an address that nobody else has.
+pub fn stranger(event: EventId) -> NewRegistration {
+    let mut new = somebody(event);
+    new.columns.email = format!("{}@example.org", new.id.0);
+    new.notifications[1].recipient.clone_from(&new.columns.email);
+    new
+}
+
 /// Somebody who takes from these counters.
 pub fn taker(event: EventId, places: &[&str], when_full: WhenFull) -> NewRegistration {
     let places = places.iter().map(|key| PlaceKey((*key).to_owned())).collect();

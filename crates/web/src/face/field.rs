@@ -49,12 +49,28 @@ pub(super) struct FieldView<'a> {
 
 pub(super) enum Control<'a> {
     Paragraph,
-    Input { kind: &'static str, value: String, attributes: Vec<(&'static str, String)>, short: bool },
-    Textarea { value: String },
-    Select { options: Vec<OptionView<'a>> },
-    Country { chosen: String },
-    Group { radio: bool, options: Vec<OptionView<'a>> },
-    Consent { chosen: bool },
+    Input {
+        kind: &'static str,
+        value: String,
+        attributes: Vec<(&'static str, String)>,
+        short: bool,
+    },
+    Textarea {
+        value: String,
+    },
+    Select {
+        options: Vec<OptionView<'a>>,
+    },
+    Country {
+        chosen: String,
+    },
+    Group {
+        radio: bool,
+        options: Vec<OptionView<'a>>,
+    },
+    Consent {
+        chosen: bool,
+    },
     File {
         accept: String,
         limits: String,

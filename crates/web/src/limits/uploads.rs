@@ -98,6 +98,9 @@ mod tests {
         assert_eq!(uploads.take(client, 1, noon), Err(Over::Address(midnight)));
         assert_eq!(uploads.take(Client::V4(2), 100, noon), Ok(()));
         assert_eq!(uploads.take(client, 100, midnight), Ok(()));
-        assert_eq!(uploads.take(client, u64::MAX, midnight), Err(Over::Address(midnight + SignedDuration::from_hours(24))));
+        assert_eq!(
+            uploads.take(client, u64::MAX, midnight),
+            Err(Over::Address(midnight + SignedDuration::from_hours(24)))
+        );
     }
 }

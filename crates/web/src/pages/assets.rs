@@ -75,8 +75,7 @@ impl Statics {
         let css = Static::new("karibu", "css", "text/css; charset=utf-8", CSS);
         let js = Static::new("karibu", "js", "text/javascript; charset=utf-8", JS);
         let icon = Static::new("icon", "svg", "image/svg+xml", ICON);
-        let paths =
-            Assets { css: css.path(), js: js.path(), js_integrity: js.integrity(), icon: icon.path() };
+        let paths = Assets { css: css.path(), js: js.path(), js_integrity: js.integrity(), icon: icon.path() };
         Self { paths, files: [css, js, icon] }
     }
 }

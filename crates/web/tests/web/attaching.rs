@@ -18,7 +18,8 @@ fn strict() -> String {
 async fn registered(house: &House, sent: Sent) -> String {
     let to = house.register(&sent).await;
     let page = house.get(&to).await.text();
-    let path = page.split("href=\"").find(|rest| rest.starts_with("/connect/attachments/")).expect("the page links to it");
+    let path =
+        page.split("href=\"").find(|rest| rest.starts_with("/connect/attachments/")).expect("the page links to it");
     path.split('"').next().unwrap().replace("&#38;", "&")
 }
 
@@ -28,7 +29,8 @@ async fn attach(house: &House, path: &str, files: &[(&str, &str, &[u8])]) -> Ans
 }
 
 async fn attach_with(house: &House, path: &str, files: &[(&str, &str, &[u8])], headers: &[(&str, &str)]) -> Answer {
-    let sent = files.iter().fold(Sent { parts: Vec::new() }, |sent, (field, name, content)| sent.file(field, name, content));
+    let sent =
+        files.iter().fold(Sent { parts: Vec::new() }, |sent, (field, name, content)| sent.file(field, name, content));
     house.ask(sent.request(path, headers)).await
 }
 

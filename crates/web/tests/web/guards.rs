@@ -99,7 +99,8 @@ async fn a_flood_from_one_address_is_told_to_wait_and_keeps_its_answers() {
         assert_eq!(house.send(&first).await.status, StatusCode::SEE_OTHER);
     }
     house.register(&Sent::sample(&house.open().await).with("last_name", "Second")).await;
-    let third = Sent::sample(&house.open().await).with("last_name", "Third").file("attachment", "cv.pdf", &pdf(300_000));
+    let third =
+        Sent::sample(&house.open().await).with("last_name", "Third").file("attachment", "cv.pdf", &pdf(300_000));
     let answer = house.send(&third).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header("retry-after"), "30");
@@ -143,7 +144,8 @@ async fn addresses_behind_a_trusted_proxy_are_counted_one_by_one() {
 async fn a_form_from_another_site_comes_back_and_registers_from_our_own_page() {
     let house = House::new().await;
     let sent = Sent::sample(&house.open().await).file("attachment", "cv.pdf", &pdf(1000));
-    for (number, headers) in [[("origin", "https://evil.example")], [("sec-fetch-site", "cross-site")]].iter().enumerate()
+    for (number, headers) in
+        [[("origin", "https://evil.example")], [("sec-fetch-site", "cross-site")]].iter().enumerate()
     {
         let answer = house.send_with(&sent, headers).await;
         came_back(&house, &answer, StatusCode::FORBIDDEN).await;
@@ -204,7 +206,8 @@ async fn an_address_over_its_quota_is_told_until_when_and_may_register_without_t
     house.register(&sent.file("attachment", "", b"")).await;
     // The next day it is taken.
     house.clock.forward(SignedDuration::from_hours(24));
-    house.register(&Sent::sample(&house.open().await).with("last_name", "C").file("attachment", "c.pdf", &pdf(600_000)))
+    house
+        .register(&Sent::sample(&house.open().await).with("last_name", "C").file("attachment", "c.pdf", &pdf(600_000)))
         .await;
 }
 

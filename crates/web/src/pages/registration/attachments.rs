@@ -94,7 +94,8 @@ impl<'a> Attaching<'a> {
             return Err(PageError::state(StatusCode::GONE, StatePage::AttachmentsClosed(closes)));
         }
         let form = visit.web.inner.catalogue.form(store, entry, record.form_version).await?;
-        let form = form.ok_or_else(|| StoreError::Corrupt("the form version of a registration is missing".to_owned()))?;
+        let form =
+            form.ok_or_else(|| StoreError::Corrupt("the form version of a registration is missing".to_owned()))?;
         let answers = Answers::from_json(&form, &record.answers);
         if !takes_files(&form) {
             return Err(PageError::not_found());
@@ -191,8 +192,7 @@ impl<'a> Attaching<'a> {
             return refused;
         }
         if rows.is_empty() {
-            let told =
-                if problems.is_empty() { AttachmentsTold::NothingChosen } else { AttachmentsTold::Wrong };
+            let told = if problems.is_empty() { AttachmentsTold::NothingChosen } else { AttachmentsTold::Wrong };
             return self.page(StatusCode::UNPROCESSABLE_ENTITY, Some(told), &problems).await;
         }
         let files: Vec<NewAttachment> = rows.iter().map(|row| attachment(row, &small)).collect();
@@ -206,8 +206,7 @@ impl<'a> Attaching<'a> {
             Ok(Attached::NoSuchField) => return Err(PageError::bug()),
             Ok(Attached::UploadGone(id)) => {
                 let gone = rows.iter().filter(|row| row.id == id);
-                problems
-                    .extend(gone.map(|row| Problem { field: row.field.clone(), kind: ProblemKind::FileMissing }));
+                problems.extend(gone.map(|row| Problem { field: row.field.clone(), kind: ProblemKind::FileMissing }));
                 return self.page(StatusCode::UNPROCESSABLE_ENTITY, Some(AttachmentsTold::Wrong), &problems).await;
             }
             Err(error) => {

@@ -57,7 +57,10 @@ impl Submitted<'_> {
 
     /// What is asked of a form whose answers are right, unless it is registered already: whether a person sent it, and to
     /// wait when too many came from its address. If nothing is asked, it is counted for its address.
-    pub(super) async fn ask_before_registering(&mut self, opened: Timestamp) -> Result<Option<Response<Body>>, PageError> {
+    pub(super) async fn ask_before_registering(
+        &mut self,
+        opened: Timestamp,
+    ) -> Result<Option<Response<Body>>, PageError> {
         let (inner, now) = (&self.visit.web.inner, self.visit.now());
         let trap = self.received.trap && !self.was_asked();
         // A form from the future comes from another machine, whose clock is ahead.
