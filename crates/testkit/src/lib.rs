@@ -3,6 +3,7 @@
 #![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
 
 pub mod browser;
+pub mod ledger;
 pub mod letters;
 pub mod observatory;
 pub mod postgres;

@@ -94,6 +94,16 @@ impl Registrant {
         OpenedForm::read(&answer.text().await.expect("a page"), &format!("/{}/register?lang=en", self.slug))
     }
 
+    /// Opens the form, in English, on a server that may die while it answers, or be unable to.
+    pub async fn try_open(&self) -> Option<OpenedForm> {
+        let path = format!("/{}/register?lang=en", self.slug);
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await.ok()?;
+        if answer.status() != StatusCode::OK {
+            return None;
+        }
+        Some(OpenedForm::read(&answer.text().await.ok()?, &path))
+    }
+
     /// Sends the form.
     pub async fn send(&self, form: &OpenedForm, filled: &Filled, file: Option<&Attached>) -> Response {
         self.try_send(form, filled, file).await.expect("the server answers")
@@ -158,8 +168,13 @@ impl Attached {
 
     /// A PDF of `size` bytes with every byte value in it.
     pub fn large_pdf(name: &str, size: usize) -> Self {
+        Self::pdf_of(name, size, 1)
+    }
+
+    /// A PDF of `size` bytes with every byte value in it, other ones for each `seed`.
+    pub fn pdf_of(name: &str, size: usize, seed: u32) -> Self {
         let mut file = Self::pdf(name, "large");
-        let mut state = 1_u32;
+        let mut state = seed;
         while file.content.len() < size {
             // A linear congruential generator (Numerical Recipes): bytes that no compression or line handling keeps by luck.
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use testkit::letters::{letters, wait_for_letters};
-use testkit::registrant::{Attached, Filled, OpenedForm, Registrant, location};
+use testkit::registrant::{Attached, Filled, Registrant, location};
 use testkit::serve::{Served, wait_at_most};
 
 use crate::engines::Engine;
@@ -100,78 +100,6 @@ async fn outbox_is_empty(served: &Served) {
     .await;
 }
 
-/// A registration that was answered 303.
-struct Promised {
-    page: String,
-    email: String,
-}
-
-async fn killed_in_the_middle_of_five_bursts(engine: Engine) {
-    let (mut served, _server) = engine.serve(&[]).await;
-    let mut promised: Vec<Promised> = Vec::new();
-    let mut sent = 0;
-    for burst in 0..5 {
-        let person = Registrant::new(served.client(), &served.url(), "connect");
-        let mut forms: Vec<(OpenedForm, Filled)> = Vec::new();
-        for n in 0..40 {
-            forms.push((person.open().await, Filled::sample(&format!("Burst {burst} {n}"))));
-        }
-        let (kept, mut answered) = tokio::sync::mpsc::unbounded_channel();
-        let tasks: Vec<_> = forms
-            .into_iter()
-            .enumerate()
-            .map(|(n, (form, filled))| {
-                let (person, kept) = (person.clone(), kept.clone());
-                let file = if n % 4 == 0 { Some(Attached::large_pdf("cv.pdf", 400_000)) } else { None };
-                tokio::spawn(async move {
-                    let Ok(answer) = person.try_send(&form, &filled, file.as_ref()).await else { return };
-                    if answer.status() == StatusCode::SEE_OTHER {
-                        let page = location(&answer).unwrap();
-                        let _ = kept.send(Promised { page, email: filled.get("email").to_owned() });
-                    }
-                })
-            })
-            .collect();
-        drop(kept);
-        sent += tasks.len();
-        // In the middle: some are answered, others are on their way.
-        for _ in 0..5 + burst * 3 {
-            if let Some(one) = answered.recv().await {
-                promised.push(one);
-            }
-        }
-        served.kill().await;
-        for task in tasks {
-            task.await.unwrap();
-        }
-        while let Ok(one) = answered.try_recv() {
-            promised.push(one);
-        }
-        served.start_again().await;
-    }
-    assert!(promised.len() >= 55 && promised.len() <= sent, "{} of {sent} were answered", promised.len());
-    outbox_is_empty(&served).await;
-    let client = served.client();
-    let letters = letters(&served.mails());
-    for Promised { page, email } in &promised {
-        let answer = client.get(format!("{}{page}", served.url())).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK, "{email} was answered 303");
-        let confirmations: BTreeSet<_> =
-            letters.iter().filter(|letter| letter.to == *email).map(|letter| &letter.message_id).collect();
-        assert_eq!(confirmations.len(), 1, "one confirmation for {email}");
-    }
-    // Exactly once each: as many organiser mails (by Message-ID) as registrations, no address twice.
-    let stats = stats(&served).await;
-    let counts = stats[0]["status"].as_object().unwrap();
-    let stored: i64 = counts.values().filter_map(serde_json::Value::as_i64).sum();
-    let organizer: BTreeSet<_> =
-        letters.iter().filter(|letter| letter.to == "devops@ubuntunet.net").map(|letter| &letter.message_id).collect();
-    assert_eq!(organizer.len() as i64, stored);
-    let people: BTreeSet<_> =
-        letters.iter().filter(|letter| letter.to != "devops@ubuntunet.net").map(|letter| &letter.to).collect();
-    assert_eq!(people.len() as i64, stored, "every stored registration has its own address");
-}
-
 async fn everything_outlives_a_restart_and_a_kill(engine: Engine) {
     let (mut served, _server) = engine.serve(&[]).await;
     let person = Registrant::new(served.client(), &served.url(), "connect");
@@ -210,6 +138,5 @@ macro_rules! on_both_engines {
 on_both_engines!(
     fifty_at_once_for_ten_places,
     the_same_body_twenty_times_at_once,
-    killed_in_the_middle_of_five_bursts,
     everything_outlives_a_restart_and_a_kill,
 );
