@@ -19,9 +19,9 @@ use crate::classify::{Fault, Stage, Trouble};
 /// Longest wait for a connection to one address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest wait for the answer to a message: the relay may look for viruses in it, and a message given up too early is
-/// delivered twice (RFC 5321, 4.5.3.2.6).
-const CONTENT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How many times longer than for a command it is waited for the answer to a message, ten minutes in all: the relay may
+/// look for viruses in it, and a message given up too early is delivered twice (RFC 5321, 4.5.3.2.6).
+const CONTENT_PATIENCE: u32 = 20;
 
 /// Longest wait for the good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -88,7 +88,7 @@ impl Session {
         self.command(Stage::Mail, Mail::new(Some(from.clone()), parameters)).await?;
         self.command(Stage::Rcpt, Rcpt::new(to.clone(), Vec::new())).await?;
         self.command(Stage::Data, Data).await?;
-        within(Stage::Content, self.patience, self.connection.message(bytes)).await.map(|_| ())
+        within(Stage::Content, CONTENT_PATIENCE * self.patience, self.connection.message(bytes)).await.map(|_| ())
     }
 
     /// Whether the relay takes this sender.
