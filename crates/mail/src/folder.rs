@@ -40,9 +40,10 @@ impl Transport for FolderTransport {
     async fn probe(&self) -> Result<(), SendError> {
         let folder = self.folder.clone();
         blocking(move || {
-            let probe = folder.join(".probe.tmp");
-            open(&folder, &probe)?;
-            fs::remove_file(probe)
+            let part = folder.join(".probe.tmp");
+            // Content too, or a full disk would look well.
+            write_part(&folder, &part, &[b'.'; 4096])?;
+            fs::remove_file(part)
         })
         .await
     }
@@ -72,11 +73,20 @@ fn open(folder: &Path, path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
+/// Writes a file that is not a mail yet. Where that fails, nothing of it stays.
+fn write_part(folder: &Path, part: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = open(folder, part)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // The disk may be full: what was written takes room that others need.
+        let _ = fs::remove_file(part);
+    }
+    written
+}
+
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let part = folder.join(format!("{name}.tmp"));
-    let mut file = open(folder, &part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    write_part(folder, &part, bytes)?;
     fs::rename(&part, folder.join(name))?;
     // The name is only on the disk when the folder is.
     File::open(folder)?.sync_all()

@@ -24,6 +24,11 @@ pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(primary_code) == Some(5)
 }
 
+/// Whether the connection may not write.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(primary_code) == Some(8)
+}
+
 /// SQLite's result code (<https://www.sqlite.org/rescode.html>): the lowest byte of the extended code.
 fn primary_code(error: &dyn DatabaseError) -> Option<u32> {
     let extended: u32 = error.code()?.parse().ok()?;

@@ -25,10 +25,10 @@ use std::time::{Duration, Instant};
 use registration::ports::{StoreError, StoreResult};
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-use crate::error::{is_locked, store_error};
+use crate::error::{is_locked, is_read_only, store_error};
 use crate::file::DatabaseFile;
 
 /// How long anything waits for a connection, and for the lock that another process holds.
@@ -73,7 +73,16 @@ impl SqliteStore {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        let writer = connect(&pool().max_connections(1), &options).await?;
+        // A commit that fails, on a full disk for one, is rolled back by SQLite; sqlx believes the transaction open, and no
+        // other could begin on that connection.
+        let writer = pool().max_connections(1).after_release(|connection, _| {
+            Box::pin(async move {
+                // A roll-back may still be on its way.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
+        let writer = connect(&writer, &options).await?;
         migrate(&writer).await?;
         let readers = pool().max_connections(connections.max(1));
         let readers = connect(&readers, &options.pragma("query_only", "on")).await?;
@@ -90,7 +99,16 @@ impl SqliteStore {
     async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
         // SQLite happily goes on writing to a file that was deleted or replaced, and all of it would be lost.
         self.file.is_still_there()?;
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if is_read_only(&error) => {
+                // A connection that was opened while the disk was read-only stays so when the disk is mended.
+                if let Ok(connection) = self.writer.acquire().await {
+                    let _ = connection.close().await;
+                }
+                Err(store_error(error))
+            }
+            begun => begun.map_err(store_error),
+        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Browser {
 
     /// Types into the input of this name.
     pub async fn type_into(&self, name: &str, text: &str) {
+        crate::discretion::keep(text);
         let input = self.page.find(Locator::Css(&format!("[name=\"{name}\"]"))).await.expect(name);
         input.send_keys(text).await.expect("it can be typed into");
     }

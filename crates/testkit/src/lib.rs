@@ -3,6 +3,8 @@
 #![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
 
 pub mod browser;
+pub mod discretion;
+pub mod disk;
 pub mod ledger;
 pub mod letters;
 pub mod observatory;

@@ -45,8 +45,14 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server on a free port.
     pub async fn start(options: Options) -> Self {
+        Self::start_in(&std::env::temp_dir(), options).await
+    }
+
+    /// The same with its data in a new folder in `parent`, which PostgreSQL's user must be able to pass through.
+    pub async fn start_in(parent: &Path, options: Options) -> Self {
+        let parent = parent.to_owned();
         blocking(move || {
-            let folder = new_folder(&std::env::temp_dir());
+            let folder = new_folder(&parent);
             let port = make_and_start(folder.path(), options);
             // Its standard input ends when this process does, however it does.
             let keeper = keeper("cat >/dev/null; stop \"$1\"", &[folder.path()], Stdio::piped());
@@ -113,6 +119,11 @@ impl Postgres {
         let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\"); kill -s \"$2\" \"$pid\" $(cat \"/proc/$pid/task/$pid/children\")";
         let done = Command::new("sh").args(["-c", script, "sh"]).arg(self.folder.path()).arg(signal).status();
         assert!(done.expect("sh runs").success(), "it runs");
+    }
+
+    /// Whether anybody listens at its port.
+    pub fn answers(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
     async fn control(&self, action: &'static str) {

@@ -119,10 +119,14 @@ impl Registrant {
         let mut body =
             Form::new().text("submission_id", form.submission_id.clone()).text("form_token", form.form_token.clone());
         for (name, value) in &filled.0 {
+            crate::discretion::keep(value);
             body = body.text(name.clone(), value.clone());
         }
         let part = match file {
-            Some(file) => Part::bytes(file.content.clone()).file_name(file.name.clone()).mime_str(&file.mime)?,
+            Some(file) => {
+                crate::discretion::keep(&file.name);
+                Part::bytes(file.content.clone()).file_name(file.name.clone()).mime_str(&file.mime)?
+            }
             None => Part::bytes(Vec::new()).file_name("").mime_str("application/octet-stream")?,
         };
         body = body.part("attachment", part);

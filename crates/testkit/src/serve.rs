@@ -11,10 +11,15 @@ use tokio::process::{Child, Command};
 /// How long anything that a test waits for may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running `karibu serve`. It is killed on drop, and with the test's process.
+/// A running `karibu serve`. It is killed on drop, and with the test's process. It logs at level `debug` unless the settings say
+/// otherwise.
+///
+/// # Panics
+/// On drop, when its log holds what a registrant of the test kit typed.
 pub struct Served {
     binary: PathBuf,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
     child: Option<Child>,
     port: u16,
@@ -28,7 +33,8 @@ impl Served {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let (port, ops_port) = (free_port(), free_port());
-        let mut served = Self { binary: PathBuf::from(binary), settings, folder, child: None, port, ops_port };
+        let binary = PathBuf::from(binary);
+        let mut served = Self { binary, settings, environment: Vec::new(), folder, child: None, port, ops_port };
         served.start_again().await;
         served
     }
@@ -52,7 +58,9 @@ impl Served {
             // Tests are faster than people, and all come from one address.
             .env("KARIBU_MIN_FILL", "0s")
             .env("KARIBU_RATE_LIMIT", "off")
+            .env("KARIBU_LOG", "debug")
             .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a handle can be copied"))
             .stderr(log)
@@ -70,6 +78,11 @@ impl Served {
             assert!(started.elapsed() < PATIENCE, "it is not ready: {}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Gives it more environment variables, under these very names, from its next start on.
+    pub fn set_environment(&mut self, variables: &[(&str, &str)]) {
+        self.environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     }
 
     /// Kills it with SIGKILL, as a power cut would.
@@ -119,7 +132,8 @@ impl Served {
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let given = self.settings.iter().find(|(name, _)| name == "DATA_DIR");
+        given.map_or_else(|| self.folder.path().join("data"), |(_, folder)| PathBuf::from(folder))
     }
 
     /// The folder of mails as files.
@@ -153,6 +167,13 @@ impl Served {
 
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("log.txt")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let betrayals = crate::discretion::betrayals(&self.log());
+        assert!(betrayals.is_empty() || std::thread::panicking(), "the log tells of people: {betrayals:#?}");
     }
 }
 

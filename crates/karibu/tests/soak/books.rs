@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use testkit::ledger::{number, text};
 use testkit::letters::Letter;
-use testkit::registrant::{Attached, Filled, OpenedForm};
+use testkit::registrant::{Attached, Filled, OpenedForm, Registrant, location};
 use testkit::serve::wait_at_most;
 
 use crate::house::{EVENT, House, ORGANIZERS};
@@ -15,6 +15,30 @@ use crate::report::Counts;
 
 /// Leases of a killed process end after a minute, and a mail that failed once is tried again after half a one.
 const PATIENCE: Duration = Duration::from_secs(150);
+
+/// Somebody opens the form, fills it in and sends it: how they know that they are registered.
+pub(crate) async fn register(person: &Registrant, filled: Filled, file: Option<Attached>) -> Entry {
+    let form = person.open().await;
+    let answer = person.send(&form, &filled, file.as_ref()).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{} registers", filled.get("email"));
+    Entry { form, filled, file, page: location(&answer) }
+}
+
+/// A person's answers, and a file for two of three: a small one, or one that goes to the store in chunks.
+pub(crate) fn somebody(n: usize) -> (Filled, Option<Attached>) {
+    let countries = ["KE", "ZM", "MW", "UG", "TZ"];
+    let filled = Filled::sample(&format!("Drillperson{n}")).with("country", countries[n % countries.len()]);
+    let name = format!("drill-{n}.pdf");
+    let file = match n % 6 {
+        0 | 3 => None,
+        1 | 4 => Some(Attached::pdf_of(&name, 30_000, n as u32)),
+        2 => Some(Attached::pdf_of(&name, 400_000, n as u32)),
+        _ => Some(Attached::pdf_of(&name, 1_200_000, n as u32)),
+    };
+    // A student must attach a proof.
+    let category = if file.is_some() && n.is_multiple_of(2) { "student" } else { "delegate" };
+    (filled.with("category", category), file)
+}
 
 /// One person's form, from the moment it was opened.
 #[derive(Clone)]
@@ -32,8 +56,8 @@ impl Entry {
     }
 }
 
-/// Waits until every notification is in a mail and every mail is sent.
-pub(crate) async fn everything_is_sent(house: &House) {
+/// Waits until every notification is in a mail and every mail is sent or parked.
+pub(crate) async fn outbox_is_empty(house: &House) {
     let query = "select (select count(*) from notification where mail_id is null)
         + (select count(*) from mail where state = 'pending') as n";
     wait_at_most(PATIENCE, "an empty outbox", async || {
@@ -44,12 +68,12 @@ pub(crate) async fn everything_is_sent(house: &House) {
 }
 
 /// Counts everything. What is wrong comes back as sentences beside the counts, so that a table can be made of it either way.
-pub(crate) async fn reckon(house: &House, entries: &[Entry], capacity: i64) -> (Counts, Vec<String>) {
+pub(crate) async fn reckon(house: &House, entries: &[Entry]) -> (Counts, Vec<String>) {
     let mut wrong = Vec::new();
     let promised: Vec<&Entry> = entries.iter().filter(|entry| entry.page.is_some()).collect();
     let mut counts = Counts { answered: promised.len(), ..Counts::default() };
     let stored = Stored::read(house).await;
-    let letters: Vec<Letter> = house.relay.mails().iter().map(testkit::smtp::ReceivedMail::letter).collect();
+    let letters = house.letters();
 
     // Every promise is kept once, whole, and nothing is there that nobody sent.
     let sent: BTreeSet<&str> = entries.iter().map(Entry::email).collect();
@@ -61,7 +85,7 @@ pub(crate) async fn reckon(house: &House, entries: &[Entry], capacity: i64) -> (
         wrong.extend(problems);
     }
     wrong.extend(stored.halves());
-    wrong.extend(problems_of_sums(house, capacity).await);
+    wrong.extend(problems_of_sums(house).await);
     let integrity = house.ledger.integrity().await;
     if integrity != "ok" {
         wrong.push(format!("the database is damaged: {integrity}"));
@@ -182,7 +206,8 @@ async fn problems_of_page(house: &House, entry: &Entry) -> Option<String> {
 }
 
 /// The running summary and the counters of places against the registrations themselves.
-async fn problems_of_sums(house: &House, capacity: i64) -> Vec<String> {
+async fn problems_of_sums(house: &House) -> Vec<String> {
+    let capacity = i64::from(house.capacity);
     let rows_of = |query: &str| {
         let query = query.replace("{event}", &format!("(select id from event where slug = '{EVENT}')"));
         async move { house.ledger.rows(&query).await }

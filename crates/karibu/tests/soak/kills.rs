@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use testkit::registrant::{Attached, Filled, Registrant, location};
+use testkit::registrant::{Registrant, location};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::books::{Entry, everything_is_sent, reckon};
+use crate::books::{Entry, outbox_is_empty, reckon, somebody};
 use crate::house::{Engine, House};
 
 /// People who submit at the same time.
@@ -34,22 +34,6 @@ impl Dice {
         self.0 ^= self.0 << 17;
         self.0 % n
     }
-}
-
-/// A person's answers, and a file for two of three: a small one, or one that goes to the store in chunks.
-fn somebody(n: usize) -> (Filled, Option<Attached>) {
-    let countries = ["KE", "ZM", "MW", "UG", "TZ"];
-    let filled = Filled::sample(&format!("Drillperson{n}")).with("country", countries[n % countries.len()]);
-    let name = format!("drill-{n}.pdf");
-    let file = match n % 6 {
-        0 | 3 => None,
-        1 | 4 => Some(Attached::pdf_of(&name, 30_000, n as u32)),
-        2 => Some(Attached::pdf_of(&name, 400_000, n as u32)),
-        _ => Some(Attached::pdf_of(&name, 1_200_000, n as u32)),
-    };
-    // A student must attach a proof.
-    let category = if file.is_some() && n.is_multiple_of(2) { "student" } else { "delegate" };
-    (filled.with("category", category), file)
 }
 
 /// One person after the other opens the form, fills it in and sends it, until the server is gone.
@@ -98,8 +82,7 @@ async fn submit_again(house: &House, entries: &mut [Entry]) {
 
 async fn kill_again_and_again(engine: Engine, rounds: usize) {
     // Fewer than come, so that the last place is taken while the process dies, too.
-    let capacity = rounds as u32 * 8;
-    let mut house = House::open(engine, capacity).await;
+    let mut house = House::open(engine, rounds as u32 * 8).await;
     let mut dice = Dice::new();
     let mut entries: Vec<Entry> = Vec::new();
     for _ in 0..rounds {
@@ -119,8 +102,8 @@ async fn kill_again_and_again(engine: Engine, rounds: usize) {
         submit_again(&house, &mut round).await;
         entries.append(&mut round);
     }
-    everything_is_sent(&house).await;
-    let (counts, wrong) = reckon(&house, &entries, i64::from(capacity)).await;
+    outbox_is_empty(&house).await;
+    let (counts, wrong) = reckon(&house, &entries).await;
     counts.note("`kill -9` while submitting, uploading and mailing", engine.name(), rounds);
     println!("{counts:?}");
     assert!(wrong.is_empty(), "{wrong:#?}\n{}", house.served.log());

@@ -5,6 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod books;
+mod clock;
+mod disks;
 mod house;
 mod kills;
+mod relays;
 mod report;
