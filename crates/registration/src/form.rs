@@ -35,6 +35,25 @@ pub struct Field {
 /// Input names that the form itself uses, so that no field may have them.
 pub const RESERVED_KEYS: [&str; 6] = ["submission_id", "form_token", "lang", "action", "website", "event"];
 
+/// What is in the keys of fields whose answers say something of somebody's papers, health, body or faith, in the languages that
+/// event files are written in.
+const PRIVATE: [&str; 14] = [
+    "passport",
+    "passeport",
+    "visa",
+    "diet",
+    "regime",
+    "food",
+    "meal",
+    "allerg",
+    "health",
+    "sante",
+    "medic",
+    "disab",
+    "accessib",
+    "relig",
+];
+
 /// Whether an answer must be given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -171,5 +190,11 @@ impl Field {
             FieldKind::Radio { options } | FieldKind::Select { options } | FieldKind::Multi { options, .. } => options,
             _ => &[],
         }
+    }
+
+    /// Whether its answer is kept on no device in a draft: by its key (`passport_number`, `visa_letter`, `dietary` …), which is
+    /// all that the program knows of a question's meaning. Consents are given anew each time.
+    pub fn is_private(&self) -> bool {
+        matches!(self.kind, FieldKind::Consent) || PRIVATE.iter().any(|word| self.key.contains(word))
     }
 }

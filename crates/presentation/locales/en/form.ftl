@@ -11,7 +11,18 @@ form-full = full
 form-full-waiting = full: waiting list
 form-submit = Register
 form-submit-new = Send as a new registration
-form-sending = Sending… A large file can take a while; please wait.
+# The script puts the number in the place of “#”.
+form-sending = Sending: #% sent. A large file can take a while.
+form-progress = Progress of sending
+form-stop = Cancel sending
+form-lost = Not sent yet. Everything you entered is still here: please press the button again.
+
+# A draft that the browser keeps.
+form-draft = Keep a draft on this device
+form-draft-help = In this browser, for 7 days at most. Files and answers about passport, visa, food or health are never kept. Not for shared computers.
+form-draft-delete = Delete the draft
+form-draft-back = Your draft is back. Please check it and add what drafts do not keep.
+form-draft-gone = The draft is deleted.
 
 form-waiting-title = All places are taken
 form-waiting-text = You can still register. You will be put on the waiting list, and the organisers will write to you if a place becomes free.

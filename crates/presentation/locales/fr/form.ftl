@@ -11,7 +11,18 @@ form-full = complet
 form-full-waiting = complet : liste d’attente
 form-submit = S’inscrire
 form-submit-new = Envoyer comme nouvelle inscription
-form-sending = Envoi en cours… Un gros fichier peut prendre un moment ; merci de patienter.
+# The script puts the number in the place of “#”.
+form-sending = Envoi : # % envoyés. Un gros fichier peut prendre un moment.
+form-progress = Progression de l’envoi
+form-stop = Annuler l’envoi
+form-lost = Pas encore envoyé. Tout ce que vous avez saisi est encore là : appuyez de nouveau sur le bouton.
+
+# A draft that the browser keeps.
+form-draft = Garder un brouillon sur cet appareil
+form-draft-help = Dans ce navigateur, 7 jours au plus. Les fichiers et les réponses sur le passeport, le visa, l’alimentation ou la santé n’y sont jamais gardés. À éviter sur un ordinateur partagé.
+form-draft-delete = Effacer le brouillon
+form-draft-back = Votre brouillon est de retour. Vérifiez-le et complétez ce que les brouillons ne gardent pas.
+form-draft-gone = Le brouillon est effacé.
 
 form-waiting-title = Toutes les places sont prises
 form-waiting-text = Vous pouvez tout de même vous inscrire. Vous serez sur la liste d’attente et les organisateurs vous écriront si une place se libère.

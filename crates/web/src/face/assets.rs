@@ -3,8 +3,11 @@
 /// The style sheet (`text/css; charset=utf-8`).
 pub const CSS: &str = include_str!("../../static/karibu.css");
 
-/// The script of the form (`text/javascript; charset=utf-8`). Nothing depends on it.
-pub const JS: &str = include_str!("../../static/karibu.js");
+/// The script of the form (`text/javascript; charset=utf-8`), without indentation and comments. Nothing depends on it.
+pub fn script() -> String {
+    let lines = include_str!("../../static/karibu.js").lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+}
 
 /// The icon (`image/svg+xml`).
 pub const ICON: &str = include_str!("../../static/icon.svg");
@@ -14,7 +17,7 @@ pub const ICON: &str = include_str!("../../static/icon.svg");
 pub struct Assets {
     /// Path of [`CSS`].
     pub css: String,
-    /// Path of [`JS`].
+    /// Path of the [`script`].
     pub js: String,
     /// What the script must hash to for a browser to run it (Subresource Integrity): a cache on the way that was tampered
     /// with runs nothing.

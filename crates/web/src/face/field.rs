@@ -44,6 +44,8 @@ pub(super) struct FieldView<'a> {
     pub(super) described: String,
     /// Whether the privacy notice stands before this field.
     pub(super) after_privacy: bool,
+    /// Kept in no draft on the device.
+    pub(super) private: bool,
     pub(super) control: Control<'a>,
 }
 
@@ -170,6 +172,7 @@ impl<'a> Source<'a> {
             error: problem.map(|problem| presentation::problems::sentence(problem, self.form, self.words)),
             described: String::new(),
             after_privacy: false,
+            private: field.is_private(),
             control: self.control(field),
         };
         view.described = view.described_by();

@@ -18,7 +18,7 @@ mod tests;
 #[cfg(test)]
 mod well_formed;
 
-pub use assets::{Assets, CSS, ICON, JS};
+pub use assets::{Assets, CSS, ICON, script};
 pub use attachments::{AttachmentField, AttachmentsFace, AttachmentsTold, attachments_page};
 pub use event::{EventFace, HomeEvent, event_page, home_page};
 pub use form::{

@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::errors::PageError;
-use crate::face::{Assets, CSS, ICON, JS};
+use crate::face::{Assets, CSS, ICON, script};
 use crate::pieces::gzip;
 use crate::state::Web;
 use crate::visit::{Params, Visit};
@@ -37,16 +38,18 @@ struct Static {
     extension: &'static str,
     media: &'static str,
     hash: String,
-    plain: &'static str,
-    gzip: Vec<u8>,
+    plain: Bytes,
+    gzip: Bytes,
 }
 
 impl Static {
-    fn new(stem: &'static str, extension: &'static str, media: &'static str, plain: &'static str) -> Self {
-        let digest = Sha256::digest(plain.as_bytes());
+    fn new(stem: &'static str, extension: &'static str, media: &'static str, plain: impl Into<Bytes>) -> Self {
+        let plain = plain.into();
+        let digest = Sha256::digest(&plain);
         let number = digest.iter().take(HASH / 2).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let hash = format!("{number:0HASH$x}");
-        Self { stem, extension, media, hash, plain, gzip: gzip(plain.as_bytes(), true) }
+        let gzip = gzip(&plain, true).into();
+        Self { stem, extension, media, hash, plain, gzip }
     }
 
     fn path(&self) -> String {
@@ -58,8 +61,8 @@ impl Static {
     }
 
     fn answer(&self, visit: &Visit, cache: &'static str) -> Response<Body> {
-        let body = if visit.gzip { Body::from(self.gzip.clone()) } else { Body::from(self.plain) };
-        let mut response = Response::new(body);
+        let body = if visit.gzip { &self.gzip } else { &self.plain };
+        let mut response = Response::new(Body::from(body.clone()));
         let headers = response.headers_mut();
         say(headers, self.media, cache);
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -73,7 +76,7 @@ impl Static {
 impl Statics {
     pub(crate) fn new() -> Self {
         let css = Static::new("karibu", "css", "text/css; charset=utf-8", CSS);
-        let js = Static::new("karibu", "js", "text/javascript; charset=utf-8", JS);
+        let js = Static::new("karibu", "js", "text/javascript; charset=utf-8", script());
         let icon = Static::new("icon", "svg", "image/svg+xml", ICON);
         let paths = Assets { css: css.path(), js: js.path(), js_integrity: js.integrity(), icon: icon.path() };
         Self { paths, files: [css, js, icon] }
