@@ -11,9 +11,11 @@ use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use url::Url;
+use web::Network;
 
-use crate::connections::{Doorkeeper, FIRST_WORDS};
+use crate::connections::Doorkeeper;
 use crate::folder::DataFolder;
+use crate::patience::Limits;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::values::Tls;
 use crate::settings::{ServeSettings, Settings, host_name};
@@ -88,26 +90,30 @@ impl Certificate {
     }
 }
 
-/// Serves the pages, with TLS if there is a certificate, until the handle says otherwise.
+/// Serves the pages, with TLS if there is a certificate, until the handle says otherwise. A connection of one of `proxies`
+/// stands for many people.
 pub(crate) fn pages(
     listener: TcpListener,
     certificate: Option<RustlsConfig>,
     router: Router,
     public_url: &Url,
+    proxies: &[Network],
+    limits: Limits,
     handle: Handle<SocketAddr>,
 ) -> Outcome<impl Future<Output = ()> + Send + 'static> {
     let server = from(listener)?.handle(handle);
     let secure = certificate.is_some();
-    let doorkeeper = Doorkeeper::new(secure.then(|| public_url.as_str()));
+    let doorkeeper = Doorkeeper::new(limits, proxies, secure.then(|| public_url.as_str()));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     Ok(async move {
         let ended = if let Some(config) = certificate {
-            let mut server = server.acceptor(RustlsAcceptor::new(config).acceptor(doorkeeper));
-            be_patient(&mut server);
+            let mut server =
+                server.acceptor(RustlsAcceptor::new(config).handshake_timeout(limits.handshake).acceptor(doorkeeper));
+            be_patient(&mut server, &limits);
             server.serve(service).await
         } else {
             let mut server = server.acceptor(doorkeeper);
-            be_patient(&mut server);
+            be_patient(&mut server, &limits);
             server.serve(service).await
         };
         log_failure(ended);
@@ -121,7 +127,7 @@ pub(crate) fn ops(
     handle: Handle<SocketAddr>,
 ) -> Outcome<impl Future<Output = ()> + Send + 'static> {
     let mut server = from(listener)?.handle(handle);
-    be_patient(&mut server);
+    be_patient(&mut server, &Limits::SERVER);
     Ok(async move { log_failure(server.serve(router.into_make_service()).await) })
 }
 
@@ -131,9 +137,9 @@ fn from(listener: TcpListener) -> Outcome<Server<SocketAddr>> {
 }
 
 /// Patient, but not for ever: a request's head comes in time and is not endless.
-fn be_patient<A>(server: &mut Server<SocketAddr, A>) {
+fn be_patient<A>(server: &mut Server<SocketAddr, A>, limits: &Limits) {
     let builder = server.http_builder();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(FIRST_WORDS).max_buf_size(HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(16 * 1_024).max_concurrent_streams(STREAMS);
 }
 

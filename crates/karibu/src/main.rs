@@ -10,6 +10,7 @@ mod events;
 mod folder;
 mod lifecycle;
 mod notifications;
+mod patience;
 mod ports;
 mod refusal;
 mod sample;

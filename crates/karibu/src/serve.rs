@@ -22,6 +22,7 @@ use crate::banner::Banner;
 use crate::doors::{self, Certificate};
 use crate::folder::{DataFolder, private_folder};
 use crate::lifecycle::{self, Running, Signals};
+use crate::patience::Limits;
 use crate::ports::{SystemClock, SystemRandom};
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::values::{Tls, is_loopback};
@@ -134,7 +135,10 @@ impl House<'_> {
             watch.start("certificate", background::renew_certificate(current, load));
         }
         let router = self.pages(&web);
-        front.start("pages", doors::pages(doors.pages, tls, router, &self.public_url, pages_handle.clone())?);
+        front.start("pages", {
+            let proxies = &self.serve.trusted_proxies;
+            doors::pages(doors.pages, tls, router, &self.public_url, proxies, Limits::SERVER, pages_handle.clone())?
+        });
         banner.print();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = cli::COMMIT, "ready");
 

@@ -11,6 +11,7 @@ use registration::token::TokenError;
 
 use crate::events::Entry;
 use crate::face::{StatePage, state_page};
+use crate::multipart::Broken;
 use crate::visit::Visit;
 
 /// Seconds after which somebody may try again when the database is away.
@@ -52,6 +53,14 @@ impl PageError {
             Phase::NotYetOpen(opens) => Some(Self::state(early, StatePage::NotYetOpen(opens))),
             Phase::Closed(closed) => Some(Self::state(StatusCode::GONE, StatePage::Closed(closed))),
             Phase::Open(_) => None,
+        }
+    }
+
+    /// A form that could not be read.
+    pub(crate) fn broken(why: Broken) -> Self {
+        match why {
+            Broken::TooSlow => Self::state(StatusCode::REQUEST_TIMEOUT, StatePage::TooSlow),
+            Broken::Malformed | Broken::TooMuch => Self::state(StatusCode::BAD_REQUEST, StatePage::Unreadable),
         }
     }
 

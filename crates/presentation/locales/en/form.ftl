@@ -15,7 +15,7 @@ form-submit-new = Send as a new registration
 form-sending = Sending: #% sent. A large file can take a while.
 form-progress = Progress of sending
 form-stop = Cancel sending
-form-lost = Not sent yet. Everything you entered is still here: please press the button again.
+form-lost = Sending was interrupted. Everything you entered is still here: please press the button again. You will not be registered twice.
 
 # A draft that the browser keeps.
 form-draft = Keep a draft on this device

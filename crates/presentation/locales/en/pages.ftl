@@ -93,6 +93,8 @@ state-unreadable-title = Your form did not arrive whole
 state-unreadable-text = The connection may have broken while it was being sent. Nothing was registered. Go back to the page before this one, where your answers should still be, and send it again.
 state-too-large-title = Too much was sent
 state-too-large-text = A form and its files may have { $size } in all. Nothing was registered. Go back to the page before this one, choose smaller files and send it again.
+state-too-slow-title = The line was too slow
+state-too-slow-text = For a minute almost nothing arrived, so we stopped waiting. Nothing was registered. Go back to the page before this one, where your answers should still be, and send it again when the line is better; a smaller file helps, too.
 state-too-many-title = Please wait a little
 state-too-many-text = { $n ->
     [one] Very many requests came from your network. Nothing was registered by this one. Please try again in one second.

@@ -15,7 +15,7 @@ form-submit-new = Envoyer comme nouvelle inscription
 form-sending = Envoi : # % envoyés. Un gros fichier peut prendre un moment.
 form-progress = Progression de l’envoi
 form-stop = Annuler l’envoi
-form-lost = Pas encore envoyé. Tout ce que vous avez saisi est encore là : appuyez de nouveau sur le bouton.
+form-lost = L’envoi a été interrompu. Tout ce que vous avez saisi est encore là : appuyez de nouveau sur le bouton. Vous ne serez pas inscrit deux fois.
 
 # A draft that the browser keeps.
 form-draft = Garder un brouillon sur cet appareil

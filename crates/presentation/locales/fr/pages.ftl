@@ -90,6 +90,8 @@ state-unreadable-title = Votre formulaire n’est pas arrivé en entier
 state-unreadable-text = La connexion a peut-être été coupée pendant l’envoi. Rien n’a été enregistré. Revenez à la page précédente, où vos réponses devraient encore se trouver, et envoyez de nouveau le formulaire.
 state-too-large-title = L’envoi est trop volumineux
 state-too-large-text = Un formulaire et ses fichiers ne peuvent pas dépasser { $size } en tout. Rien n’a été enregistré. Revenez à la page précédente, choisissez des fichiers plus petits et envoyez de nouveau le formulaire.
+state-too-slow-title = La connexion était trop lente
+state-too-slow-text = Pendant une minute, presque rien n’est arrivé, et nous avons cessé d’attendre. Rien n’a été enregistré. Revenez à la page précédente, où vos réponses devraient encore se trouver, et envoyez de nouveau le formulaire quand la connexion sera meilleure ; un fichier plus petit aide aussi.
 state-too-many-title = Merci de patienter un peu
 state-too-many-text = { $n ->
     [one] De très nombreuses demandes sont venues de votre réseau. Celle-ci n’a rien enregistré. Merci de réessayer dans { $n } seconde.

@@ -31,6 +31,8 @@ pub enum StatePage {
         /// Most bytes that a form may have, files included.
         limit: u64,
     },
+    /// What was sent did not come on for a minute (408).
+    TooSlow,
     /// Too many requests from this address (429).
     TooMany {
         /// Seconds to wait.
@@ -68,9 +70,11 @@ pub fn state_page(shell: &Shell<'_>, state: &StatePage) -> String {
     let home = (w.get("page-all-events"), urls::in_language("/", w.language()));
     let (first, second) = match state {
         StatePage::NotYetOpen(_) => (event, calendar()),
-        StatePage::Unreadable | StatePage::TooLarge { .. } | StatePage::CrossSite | StatePage::MethodNotAllowed => {
-            (form, None)
-        }
+        StatePage::Unreadable
+        | StatePage::TooLarge { .. }
+        | StatePage::TooSlow
+        | StatePage::CrossSite
+        | StatePage::MethodNotAllowed => (form, None),
         _ => (event, None),
     };
     let mut ways: Vec<(String, String)> = first.into_iter().chain(second).collect();
@@ -105,6 +109,7 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
             w.get("state-too-large-title"),
             vec![w.fill("state-too-large-text", &[("size", (&size(*limit, w)).into())])],
         ),
+        StatePage::TooSlow => (w.get("state-too-slow-title"), vec![w.get("state-too-slow-text")]),
         StatePage::TooMany { retry_after } => {
             (w.get("state-too-many-title"), vec![w.fill("state-too-many-text", &[("n", (*retry_after as i64).into())])])
         }

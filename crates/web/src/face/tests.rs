@@ -41,6 +41,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ("state-method", StatePage::MethodNotAllowed),
         ("state-unreadable", StatePage::Unreadable),
         ("state-too-large", StatePage::TooLarge { limit: 12_582_912 }),
+        ("state-too-slow", StatePage::TooSlow),
         ("state-too-many", StatePage::TooMany { retry_after: 20 }),
         ("state-cross-site", StatePage::CrossSite),
         ("state-attach-closed", StatePage::AttachmentsClosed(at)),

@@ -4,5 +4,5 @@ mod file;
 mod parser;
 mod receive;
 
-pub(crate) use parser::boundary;
+pub(crate) use parser::{Broken, boundary};
 pub(crate) use receive::{Pass, Received, drain, receive, receive_files};

@@ -1,5 +1,7 @@
 //! The parts of a multipart body, one after the other, with no more in memory than a chunk and a part's headers.
 
+use std::io;
+
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
@@ -19,6 +21,8 @@ pub(crate) enum Broken {
     Malformed,
     /// More came than is read at all.
     TooMuch,
+    /// It did not come on, so that nobody waits for it any more.
+    TooSlow,
 }
 
 /// What a part is, by its headers.
@@ -161,6 +165,7 @@ impl Parser {
     async fn read(&mut self) -> Result<bool, Broken> {
         match self.stream.next().await {
             None => Ok(false),
+            Some(Err(error)) if is_timeout(&error) => Err(Broken::TooSlow),
             // The connection broke: nobody will read the answer.
             Some(Err(_)) => Err(Broken::Malformed),
             Some(Ok(bytes)) => {
@@ -173,6 +178,12 @@ impl Parser {
             }
         }
     }
+}
+
+/// Whether the server lost its patience with the body, and not the client with us.
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    let own = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+    own || error.source().is_some_and(is_timeout)
 }
 
 /// A part's headers, from the rest of the delimiter's line to the empty line.

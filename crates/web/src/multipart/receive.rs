@@ -115,11 +115,11 @@ pub(crate) async fn receive_files(
 
 /// What came of reading.
 fn whole(received: Option<Received>, read: Result<(), Broken>, parser: &Parser) -> Result<Received, Broken> {
-    let mut received = received.ok_or(Broken::Malformed)?;
+    let mut received = received.ok_or(read.err().unwrap_or(Broken::Malformed))?;
     match read {
         Ok(()) => {}
         Err(Broken::TooMuch) => received.too_large = true,
-        Err(Broken::Malformed) => return Err(Broken::Malformed),
+        Err(broken) => return Err(broken),
     }
     // A file that is too large is told at its field.
     let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));

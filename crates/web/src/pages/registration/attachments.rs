@@ -163,7 +163,7 @@ impl<'a> Attaching<'a> {
         let form = (self.record.form_version, self.form.clone());
         let done = match receive_files(visit, self.entry, form, body, &boundary).await {
             Ok(received) => self.attach(received).await,
-            Err(_) => Err(unreadable()),
+            Err(broken) => Err(PageError::broken(broken)),
         };
         if !done.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SEE_OTHER) {
             // Only what is stored counts.

@@ -46,7 +46,7 @@ async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<R
     let origin = origin(&parts.headers, &parts.uri, &visit.web.inner.settings.public_url);
     let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
     let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
-    let received = receive(visit, entry, body, &boundary).await.map_err(|_| unreadable())?;
+    let received = receive(visit, entry, body, &boundary).await.map_err(PageError::broken)?;
     Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() }.judge().await
 }
 
