@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
+use fantoccini::wd::TimeoutConfiguration;
 use fantoccini::{Client, ClientBuilder, Locator};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -91,6 +93,12 @@ impl Browser {
             .await
             .expect("Chromium starts");
         Self { page, driver, _profile: profile }
+    }
+
+    /// Lets pages take so long to load; without it, five minutes.
+    pub async fn be_patient(&self, patience: Duration) {
+        let timeouts = TimeoutConfiguration::new(None, Some(patience), None);
+        self.page.update_timeouts(timeouts).await.expect("timeouts can be set");
     }
 
     /// Opens an address.

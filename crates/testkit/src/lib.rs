@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod registrant;
 pub mod serve;
 pub mod smtp;
+pub mod throttle;
 pub mod tls;
 
 /// Makes rustls use ring; every test that speaks TLS needs it once per process, and may call it any number of times.

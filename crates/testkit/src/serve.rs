@@ -125,6 +125,11 @@ impl Served {
         format!("https://localhost:{}", self.port)
     }
 
+    /// The port of the pages.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The private listener's URL, without a slash at the end.
     pub fn ops_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ops_port)

@@ -5,5 +5,8 @@
 mod browser;
 mod budget;
 mod engines;
+mod pictures;
 mod promises;
 mod relay;
+mod script;
+mod thin;
