@@ -1,6 +1,6 @@
 // Comfort only: the form works without. It never asks `form.action` or `form.elements`: a field may be called so.
 (() => {
-  const form = document.querySelector('form[enctype]'), summary = document.querySelector('#error-summary');
+  const form = document.querySelector('form[enctype]'), summary = document.querySelector('#error-title');
   const all = css => [...form.querySelectorAll(css)];
   const [status] = form ? all('.send [role=status]') : [];
   if (!status) return;
@@ -84,6 +84,8 @@
     if (status.textContent != text) status.textContent = text;
   };
   form.addEventListener('submit', e => {
+    // A change of the language is a page of its own, with what was typed.
+    if (e.submitter?.hasAttribute('formaction')) return unsent = false;
     e.preventDefault();
     const big = all('input').find(i => i.validity.customError && !i.disabled);
     big?.reportValidity();

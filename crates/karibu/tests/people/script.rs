@@ -121,7 +121,7 @@ async fn what_the_server_says_stands_in_the_pages_place() {
     browser.press("main form button").await;
     wait_for("the form with its mistake", async || browser.sees("#error-summary").await.then_some(())).await;
     wait_for("its script", async || browser.sees("form.js").await.then_some(())).await;
-    assert_eq!(run(&browser, "return document.activeElement.id").await, "error-summary");
+    assert_eq!(run(&browser, "return document.activeElement.id").await, "error-title");
     assert_eq!(browser.axe().await, Vec::<String>::new());
     assert_eq!(browser.value("email").await, "nobody");
     assert!(browser.text(".kept").await.contains("passport.pdf"));
