@@ -6,6 +6,7 @@ mod browser;
 mod budget;
 mod engines;
 mod pictures;
+mod guards;
 mod promises;
 mod relay;
 mod script;

@@ -115,12 +115,8 @@ fn form_pages(language: Language) -> Vec<(&'static str, String)> {
         ("form-unavailable", page(&plain, &banner(Banner::Unavailable))),
         ("form-expired", page(&plain, &banner(Banner::Expired))),
         ("form-other", page(&plain, &banner(Banner::OtherContent { reference }))),
-        ("form-trap", page(&plain, &banner(Banner::Trap))),
-        ("form-fast", page(&plain, &banner(Banner::TooFast))),
-        ("form-cross-site", page(&plain, &banner(Banner::CrossSite))),
         ("form-many", page(&plain, &banner(Banner::TooMany { wait: 1 }))),
         ("form-quota", page(&plain, &banner(Banner::QuotaOfAddress { until: samples::now() }))),
-        ("form-quota-all", page(&plain, &banner(Banner::QuotaOfAll))),
         ("form-too-large", page(&plain, &banner(Banner::TooLarge { limit: 12_582_912 }))),
     ]
 }

@@ -21,8 +21,8 @@ async fn every_answer_carries_the_security_headers_and_its_ids() {
     for answer in answers {
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'"
         );
         for (name, value) in [
             ("referrer-policy", "same-origin"),
@@ -47,8 +47,8 @@ async fn https_is_asked_for_only_with_a_certificate_that_browsers_trust() {
         }
         said
     };
-    let event = sample(&[]);
-    let trusted = House::set_up("https://register.example.org", &[&event], |settings| settings.hsts = true).await;
+    let sample = sample(&[]);
+    let trusted = House::set_up("https://register.example.org", &[&sample], |settings| settings.hsts = true).await;
     assert_eq!(said(trusted).await, ["max-age=63072000"; 6]);
     assert_eq!(said(House::new().await).await, [""; 6]);
 }
