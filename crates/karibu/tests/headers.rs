@@ -44,8 +44,7 @@ async fn the_observatory_gives_135_points_with_a_trusted_certificate() {
         assert!(score >= 135, "{path}: {score}");
     }
     let assets = client.get(format!("{}/connect/register", served.url())).send().await.unwrap().text().await.unwrap();
-    let statics: Vec<&str> =
-        assets.split('"').filter(|piece| piece.starts_with("/static/")).collect();
+    let statics: Vec<&str> = assets.split('"').filter(|piece| piece.starts_with("/static/")).collect();
     assert_eq!(statics.len(), 3);
     let others = ["/nothing", "/organizer/x", "/connect/registered/x", "/connect/event.ics", "/version", "/robots.txt"];
     for path in others.iter().chain(&statics) {

@@ -5,6 +5,8 @@ mod gather;
 pub(crate) mod table;
 pub(crate) mod values;
 
+use std::time::Duration;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -5,8 +5,8 @@
 mod browser;
 mod budget;
 mod engines;
-mod pictures;
 mod guards;
+mod pictures;
 mod promises;
 mod relay;
 mod script;

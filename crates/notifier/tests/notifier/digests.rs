@@ -15,7 +15,7 @@ use registration::ids::{RegistrationId, SubmissionId};
 use registration::language::Language;
 use registration::notification::MailState;
 use registration::places::limits;
-use registration::ports::{Clock, Conveyor, Events as _, Outbox as _, Random as _};
+use registration::ports::{Clock, Conveyor, Events as _, Outbox as _};
 use registration::reference::Reference;
 use registration::register::{Desk, OpenForm, Outcome, SampleOrganizers, Submission};
 use registration::stored::{Erasure, EventImport};
