@@ -1,0 +1,93 @@
+//! Measures a Karibu that users would run: `drills PART… [--quick] [--binary FILE] [--perf FOLDER] [--document FILE --run TEXT]`;
+//! `ci/bench` calls it. Everything is started, bounded and ended here; a failure ends it with a sentence.
+
+mod comparators;
+mod generate;
+mod house;
+mod http;
+mod load;
+mod machine;
+mod parts;
+mod people;
+mod report;
+mod sink;
+mod statements;
+
+use std::io::{Error, Result};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::parts::{Run, form, mail, register, scale, start};
+
+/// All parts, the quiet ones first.
+const PARTS: [&str; 5] = ["start", "form", "register", "mail", "scale"];
+
+/// What was asked for.
+struct Asked {
+    parts: Vec<String>,
+    run: Run,
+    /// The document with the tables, and what is said below each.
+    document: Option<(PathBuf, String)>,
+}
+
+fn main() -> ExitCode {
+    testkit::install_tls_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(drill())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("drills: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn drill() -> Result<()> {
+    let Asked { parts, run, document } = read(std::env::args().skip(1))?;
+    let machine = machine::describe();
+    println!("{machine}");
+    for part in parts {
+        println!("{part}");
+        let began = Instant::now();
+        let section = match part.as_str() {
+            "start" => start::run(&run).await,
+            "form" => form::run(&run).await,
+            "register" => register::run(&run).await,
+            "mail" => mail::run(&run).await,
+            _ => scale::run(&run).await,
+        }?;
+        println!("  took {:.0} s", began.elapsed().as_secs_f64());
+        if let Some((document, told)) = &document {
+            section.write(document, &format!("{told}; {machine}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked> {
+    let mut asked = Asked {
+        parts: Vec::new(),
+        run: Run { binary: "target/release/karibu".to_owned(), quick: false, profiles: None },
+        document: None,
+    };
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| Error::other(format!("{argument} needs a value")));
+        match argument.as_str() {
+            "--quick" => asked.run.quick = true,
+            "--binary" => asked.run.binary = value()?,
+            "--perf" => asked.run.profiles = Some(value()?.into()),
+            "--document" => asked.document = Some((value()?.into(), String::new())),
+            "--run" => {
+                let text = value()?;
+                asked.document = asked.document.map(|(document, _)| (document, text));
+            }
+            part if PARTS.contains(&part) => asked.parts.push(argument),
+            other => return Err(Error::other(format!("{other:?} is no part; there are {}", PARTS.join(", ")))),
+        }
+    }
+    if asked.parts.is_empty() {
+        asked.parts = PARTS.map(str::to_owned).to_vec();
+    }
+    Ok(asked)
+}
