@@ -19,6 +19,9 @@ use crate::statements::{fill, find};
 /// Answers as the sample's form makes them; pgbench takes what follows a colon at once for one of its variables.
 const ANSWERS: &str = r#"{"attendance": "online","attachment": {"id": "0197f1d2-1111-7000-8000-000000000000","name": "passport.pdf","size": 20000,"type": "application/pdf"},"category": "delegate","consent": true,"country": "KE","email": "somebody@example.org","first_name": "Wanjiru","last_name": "Odhiambo","organization": "KENET","phone": "+254712345678","position": "Network engineer"}"#;
 
+/// When everybody of the bare SQLite loop registers, in microseconds.
+const AT: i64 = 1_795_000_000_000_000;
+
 /// Dimension, value: what a registration adds to the summary.
 const COUNTED: [(&str, &str); 5] = [
     ("status", "confirmed"),
@@ -29,7 +32,11 @@ const COUNTED: [(&str, &str); 5] = [
 ];
 
 /// Recipient and kind: who is told.
-const TOLD: [(&str, &str); 2] = [("desk@example.org", "registered"), ("somebody@example.org", "confirmation")];
+const TOLD: [(&str, &str); 3] = [
+    ("desk@example.org", "registered"),
+    ("programme@example.org", "registered"),
+    ("somebody@example.org", "confirmation"),
+];
 
 /// The rows that registrations refer to: event 1 without a limit, event 2 with one.
 fn seed(at: &str, sample: &str) -> String {
@@ -127,7 +134,7 @@ fn transaction(limited: bool) -> Result<String> {
         "now()",
         &recipients,
         &kinds,
-        "array['en','en']::text[]",
+        "array['en','en','en']::text[]",
         &dimensions,
         &values,
         "array[1,1,1,1,1]::bigint[]",
@@ -139,8 +146,14 @@ fn transaction(limited: bool) -> Result<String> {
         &size,
         &digests,
         "array[:file::bytea]",
+        // The second one is told by a digest.
+        "array[null,now(),null]::timestamptz[]",
+        "array[null,now() + interval '1 day',null]::timestamptz[]",
+        "'somebody@example.org'",
+        "'wanjiru odhiambo' || chr(10) || 'kenet'",
+        "null::uuid",
     ];
-    let insert = fill(&find("store-postgres", "with exhausted as", 32)?, &expressions);
+    let insert = fill(&find("store-postgres", "with exhausted as", 37)?, &expressions);
     let limits = fill(
         &find("store-postgres", "select key from place_count where event_id = $1 and key = any", 2)?,
         &[&event, places],
@@ -186,14 +199,14 @@ impl BareSqlite {
         let query = |part, parameters| find("store-sqlite", part, parameters);
         Ok(Self {
             connection,
-            claim: query("insert into registration (", 18)?,
+            claim: query("insert into registration (", 20)?,
             attach: query(
                 "insert into attachment (id, registration_id, field, name, media, size, sha256, created_at)\n         values",
                 8,
             )?,
             chunk: query("insert into file_chunk", 3)?,
             uploads: query("delete from upload where submission_id = ? returning", 1)?,
-            history: query("insert into history", 3)?,
+            history: query("insert into history", 4)?,
             notify: query("insert into notification", 3)?,
             count: query("insert into summary_delta", 2)?,
             limits: query("select key from place_count where event_id = ?", 1)?,
@@ -216,10 +229,18 @@ impl BareSqlite {
         let n = u128::from(COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let [id, submission, file] = [1, 2, 3].map(|kind| Uuid::from_u128(n << 64 | kind));
         let (event, reference, digest) = (event(limited), format!("KC-{n}"), [7_u8; 32]);
-        let told: Vec<_> = TOLD.iter().map(|(to, kind)| serde_json::json!([to, kind, "en"])).collect();
+        // The second one is told by a digest.
+        let told: Vec<_> = TOLD
+            .iter()
+            .enumerate()
+            .map(|(nth, (to, kind))| {
+                let window = (nth == 1).then_some(AT);
+                serde_json::json!([to, kind, "en", window, window.map(|starts| starts + 86_400_000_000)])
+            })
+            .collect();
         let counted: Vec<_> = COUNTED.iter().map(|(name, value)| serde_json::json!([name, value, 1])).collect();
         let (told, counted) = (serde_json::json!(told).to_string(), serde_json::json!(counted).to_string());
-        let at = 1_795_000_000_000_000_i64;
+        let at = AT;
         let query = |text: &str| sqlx::query(AssertSqlSafe(text.to_owned()));
 
         let mut tx = self.connection.begin_with("begin immediate").await?;
@@ -242,6 +263,8 @@ impl BareSqlite {
             .bind("0197f1d2-1111-7000-8000-000000000000")
             .bind("wanjiru odhiambo somebody@example.org kenet kc-7f3k-2m9q")
             .bind(at)
+            .bind("somebody@example.org")
+            .bind("wanjiru odhiambo\nkenet")
             .execute(&mut *tx)
             .await?;
         query(&self.attach)
@@ -257,7 +280,7 @@ impl BareSqlite {
             .await?;
         query(&self.chunk).bind(file).bind(0_i64).bind(content).execute(&mut *tx).await?;
         query(&self.uploads).bind(submission).fetch_all(&mut *tx).await?;
-        query(&self.history).bind(id).bind(at).bind("registered").execute(&mut *tx).await?;
+        query(&self.history).bind(id).bind(at).bind("registered").bind(None::<&str>).execute(&mut *tx).await?;
         query(&self.notify).bind(event).bind(id).bind(told).execute(&mut *tx).await?;
         query(&self.count).bind(event).bind(counted).execute(&mut *tx).await?;
         query(&self.limits).bind(event).fetch_all(&mut *tx).await?;

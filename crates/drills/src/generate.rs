@@ -72,6 +72,7 @@ struct Dialect {
     /// 32 bytes.
     digest: &'static str,
     json: &'static str,
+    newline: &'static str,
 }
 
 impl Dialect {
@@ -84,6 +85,7 @@ impl Dialect {
         hex: "printf('%0WIDTHx', VALUE)",
         digest: "zeroblob(32)",
         json: "json_object",
+        newline: "char(10)",
     };
     const POSTGRES: Self = Self {
         numbers: "with n (i) as (select generate_series(1::bigint, MANY))",
@@ -94,6 +96,7 @@ impl Dialect {
         hex: "lpad(to_hex((VALUE)::bigint), WIDTH, '0')",
         digest: "decode(repeat('00', 32), 'hex')",
         json: "jsonb_build_object",
+        newline: "chr(10)",
     };
 
     /// A UUID in order of time, another one for each `i` and kind.
@@ -110,7 +113,7 @@ impl Dialect {
 }
 
 fn statements(dialect: &Dialect, slug: &str, many: u64, waiting: bool) -> String {
-    let Dialect { now, day, digest, json, .. } = dialect;
+    let Dialect { now, day, digest, json, newline, .. } = dialect;
     let numbers = dialect.numbers.replace("MANY", &many.to_string());
     let event = format!("(select id from event where slug = '{slug}')");
     // The last thirty days, or right now.
@@ -129,7 +132,7 @@ fn statements(dialect: &Dialect, slug: &str, many: u64, waiting: bool) -> String
     let first = "(case i % 5 when 0 then 'Wanjiru' when 1 then 'Thandiwe' when 2 then 'Jean-Baptiste' when 3 then 'Amina' \
                  else 'Tendai' end)";
     let last = "(case i % 7 when 0 then 'Odhiambo' when 1 then 'Banda' when 2 then 'Rakotomalala' when 3 then 'Mwangi' \
-                when 4 then 'Nkurunziza' when 5 then 'Phiri' else 'Tesfaye' end)";
+                when 4 then 'Nkurunziza' when 5 then 'Phiri' else 'Tesfaye' end || ' ' || i)";
     let organization = "(case i % 6 when 0 then 'KENET' when 1 then 'ZAMREN' when 2 then 'RENU' when 3 then 'TERNET' \
                         when 4 then 'MoRENet' else 'EthERNet' end)";
     let email = "('person-' || i || '@example.org')";
@@ -147,11 +150,12 @@ fn statements(dialect: &Dialect, slug: &str, many: u64, waiting: bool) -> String
     let mut sql = format!(
         "insert into registration (id, event_id, form_version, submission_id, content_digest, reference, status, answers,
              name, email, organization, country, category, attendance, language, request_id, search_text,
-             created_at, updated_at)
+             created_at, updated_at, address_key, person_key)
          {numbers}
          select {id}, {event}, 1, {submission}, {digest}, {reference}, 'confirmed', {answers}, {first} || ' ' || {last},
              {email}, {organization}, {country}, {category}, {attendance}, 'en', 'generated',
-             lower({first} || ' ' || {last} || ' ' || {email} || ' ' || {organization} || ' ' || {reference}), {time}, {time}
+             lower({first} || ' ' || {last} || ' ' || {email} || ' ' || {organization} || ' ' || {reference}), {time}, {time},
+             {email}, lower({first} || ' ' || {last}) || {newline} || lower({organization})
          from n;
          insert into history (registration_id, at, action) {numbers} select {id}, {time}, 'registered' from n;
          insert into attachment (id, registration_id, field, name, media, size, sha256, created_at)

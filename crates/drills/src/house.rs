@@ -89,7 +89,7 @@ pub(crate) fn event_file(slug: &str, capacity: Option<u32>) -> Result<String> {
         let line = match line.split_once(" = ").map(|(key, _)| key) {
             Some("slug") => format!("slug = \"{slug}\""),
             Some("capacity") => capacity.map(|places| format!("capacity = {places}")).unwrap_or_default(),
-            Some("email") => line.replace("devops@ubuntunet.net", "desk@example.org"),
+            Some("email") => line.replace("devops@", "desk@").replace("@ubuntunet.net", "@example.org"),
             _ => line.to_owned(),
         };
         text.push_str(&line);
