@@ -5,11 +5,10 @@ mod gather;
 pub(crate) mod table;
 pub(crate) mod values;
 
-use std::time::Duration;
-
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mail::Person;
 use telemetry::logging::{self, Filter, LogFormat};
