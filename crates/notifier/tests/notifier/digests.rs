@@ -284,6 +284,40 @@ async fn a_thousand_in_a_burst_are_in_exactly_one_mail_of_each_organiser() {
     }
 }
 
+#[tokio::test]
+async fn an_organiser_whose_address_bounces_for_a_month_delays_nobody_and_misses_nothing() {
+    let refusing = "rcpt-550-5.1.1@example.org";
+    let source = registration::SAMPLE_EVENT.replacen(
+        "[[organizers]]",
+        &format!("[[organizers]]\nemail = \"{refusing}\"\ndelivery = \"daily 17:00\"\n\n[[organizers]]"),
+        1,
+    );
+    let conference = Conference::open(&source).await;
+    let server = SmtpServer::start(Options { tls: Tls::None, login: None }).await;
+    testkit::install_tls_provider();
+    let settings = SmtpSettings {
+        url: server.url().parse().expect("a URL"),
+        from: "events@example.org".to_owned(),
+        connections: 4,
+        ca_file: None,
+    };
+    let transport = Arc::new(SmtpTransport::new(&settings).expect("good settings"));
+    let notifier = conference.house.notifier_at(transport, conference.clock.clone());
+    for day in 1..=30 {
+        conference.clock.set(&format!("2026-06-{day:02}T09:00:00Z"));
+        conference.register(&format!("Guest{day}")).await;
+        conference.clock.set(&format!("2026-06-{day:02}T17:00:00Z"));
+        conference.quiet().await;
+    }
+    let parked = conference.house.store.list(None, Some(MailState::Parked), 100).await.expect("lists");
+    assert_eq!(parked.len(), 30, "each day's digest is kept");
+    assert!(parked.iter().all(|mail| mail.recipient == refusing && mail.attempts == 1 && mail.references.len() == 1));
+    assert_eq!(notifier.relay_fault(), None);
+    let sent: Vec<Letter> = server.mails().iter().map(testkit::smtp::ReceivedMail::letter).collect();
+    assert_eq!((to(&sent, EACH).len(), to(&sent, DAILY).len()), (30, 30));
+    notifier.stop().await;
+}
+
 /// A reference that stands alone or among punctuation.
 fn reference_in(word: &str) -> Option<&str> {
     let at = word.find("KC-")?;
