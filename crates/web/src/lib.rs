@@ -4,6 +4,8 @@
 //! are in [`face`]. Forms are served from memory: [`Web::refresh`] re-reads what changed, once a second.
 
 pub mod face;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 
 mod client;
 mod errors;

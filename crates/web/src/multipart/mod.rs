@@ -4,5 +4,7 @@ mod file;
 mod parser;
 mod receive;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use parser::Parser;
 pub(crate) use parser::{Broken, boundary};
 pub(crate) use receive::{Pass, Received, drain, receive, receive_files};
