@@ -4,6 +4,7 @@
 
 mod browser;
 mod budget;
+mod discretion;
 mod engines;
 mod guards;
 mod pictures;
