@@ -19,13 +19,8 @@ pub(crate) const PLACES: u32 = 10_000_000;
 
 /// Guards against floods are a matter of their own: a load comes from one address, without pauses. Those that the binary does
 /// not know are not set.
-const WIDE_OPEN: [(&str, &str); 5] = [
-    ("RATE_LIMIT", "1000000/min"),
-    ("RATE_BURST", "1000000"),
-    ("MIN_FILL", "0s"),
-    ("SMTP_RATE", "1000000/min"),
-    ("UPLOAD_QUOTA", "1000GiB"),
-];
+const WIDE_OPEN: [(&str, &str); 4] =
+    [("RATE_LIMIT", "off"), ("MIN_FILL", "0s"), ("SMTP_RATE", "1000000/min"), ("UPLOAD_QUOTA", "1000GiB,1000GiB")];
 
 /// A running `karibu serve`.
 pub(crate) struct House {

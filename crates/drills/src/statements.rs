@@ -7,7 +7,7 @@ use std::io::{Error, Result};
 use serde_json::Value;
 use testkit::serve::root;
 
-/// The one query of a store that contains `part`, with so many parameters.
+/// The one query of a store that is or contains `part`, with so many parameters.
 pub(crate) fn find(store: &str, part: &str, parameters: usize) -> Result<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root().join(format!("crates/{store}/.sqlx")))? {
@@ -16,6 +16,10 @@ pub(crate) fn find(store: &str, part: &str, parameters: usize) -> Result<String>
         if text.contains(part) {
             found.push((text.to_owned(), count(&query)));
         }
+    }
+    // One that is this and nothing more.
+    if let Some(whole) = found.iter().position(|(text, _)| text == part) {
+        found = vec![found.swap_remove(whole)];
     }
     match found.as_slice() {
         [(text, many)] if *many == parameters => Ok(text.clone()),

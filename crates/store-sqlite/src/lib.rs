@@ -1,7 +1,7 @@
 //! The ports of the registration desk on SQLite.
 //!
 //! SQLite has one writer at a time. All writes of this process go through one connection, so that they queue here, in
-//! order and without polling the file's lock; the lock itself is only waited for when another process (a command beside
+//! order and without polling the file's lock (and those that come by the dozen share a commit, see `together`); the lock itself is only waited for when another process (a command beside
 //! `serve`) holds it. Readers have connections of their own and, by WAL, never wait for the writer.
 
 mod changes;
@@ -15,6 +15,7 @@ mod outbox;
 mod register;
 mod registrations;
 mod summary;
+mod together;
 mod uploads;
 mod views;
 
@@ -30,6 +31,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{is_locked, is_read_only, store_error};
 use crate::file::DatabaseFile;
+use crate::together::Together;
 
 /// How long anything waits for a connection, and for the lock that another process holds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +42,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
     file: Arc<DatabaseFile>,
+    together: Arc<Together>,
 }
 
 impl SqliteStore {
@@ -86,7 +89,7 @@ impl SqliteStore {
         migrate(&writer).await?;
         let readers = pool().max_connections(connections.max(1));
         let readers = connect(&readers, &options.pragma("query_only", "on")).await?;
-        Ok(Self { readers, writer, file: Arc::new(file) })
+        Ok(Self { readers, writer, file: Arc::new(file), together: Arc::default() })
     }
 
     /// Closes all connections when their work is done, and leaves one file with everything in it.

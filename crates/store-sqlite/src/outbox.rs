@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::convert::{kind, language, mail_state, micros, time};
 use crate::error::store_error;
+use crate::together::Work;
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -125,17 +126,7 @@ impl Outbox for SqliteStore {
     }
 
     async fn sent(&self, id: MailId) -> StoreResult<()> {
-        let mut tx = self.write().await?;
-        sqlx::query!(
-            "update mail set state = 'sent', attempts = attempts + 1, next_attempt_at = null, lease_until = null,
-                 last_error = null, sent_at = cast(unixepoch('subsec') * 1000000 as integer)
-             where id = ?",
-            id.0
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(store_error)?;
-        tx.commit().await.map_err(store_error)
+        self.write_together(Work::Sent(id)).await.map(drop)
     }
 
     async fn retry(&self, id: MailId, wait: SignedDuration, error: &str) -> StoreResult<()> {
@@ -289,6 +280,20 @@ impl Outbox for SqliteStore {
             attachment_bytes: row.bytes as u64,
         })
     }
+}
+
+/// Marks a mail as sent.
+pub(crate) async fn mark_sent(tx: &mut SqliteConnection, id: MailId) -> StoreResult<()> {
+    sqlx::query!(
+        "update mail set state = 'sent', attempts = attempts + 1, next_attempt_at = null, lease_until = null,
+                 last_error = null, sent_at = cast(unixepoch('subsec') * 1000000 as integer)
+             where id = ?",
+        id.0
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
+    Ok(())
 }
 
 /// Whether a registrant's address got as many mails as are allowed in a day.

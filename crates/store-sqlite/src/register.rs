@@ -15,21 +15,19 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::error::store_error;
 use crate::registrations::holder_of;
+use crate::together::{Done, Work};
 use crate::uploads;
 
 /// Writes a registration with everything that belongs to it, or nothing.
 pub(crate) async fn register(store: &SqliteStore, new: &NewRegistration) -> StoreResult<Registered> {
-    let mut tx = store.write().await?;
-    let registered = write(&mut tx, new).await?;
-    match registered {
-        Registered::New(_) | Registered::Duplicate(_) => tx.commit().await,
-        _ => tx.rollback().await,
+    match store.write_together(Work::Register(Box::new(new.clone()))).await? {
+        Done::Registered(registered) => Ok(registered),
+        Done::Sent => Err(StoreError::Bug("a registration was answered like a mail".to_owned())),
     }
-    .map_err(store_error)?;
-    Ok(registered)
 }
 
-async fn write(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<Registered> {
+/// Writes everything; what it answers says whether that is to be kept.
+pub(crate) async fn write(tx: &mut SqliteConnection, new: &NewRegistration) -> StoreResult<Registered> {
     if !claim(tx, new).await? {
         return why_not_claimed(tx, new).await;
     }
