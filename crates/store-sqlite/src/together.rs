@@ -84,6 +84,10 @@ impl Together {
         next
     }
 
+    fn anybody_waits(&self) -> bool {
+        !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn add(&self, one: Waiting) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(one);
     }
@@ -109,7 +113,10 @@ impl SqliteStore {
                 let store = self.clone();
                 // In a task of its own: the others do not lose their work when this caller goes away.
                 tokio::spawn(async move {
-                    store.write_waiting().await;
+                    // Until nobody is left: this caller may not be among the first, and others may have gone away.
+                    while store.together.anybody_waits() {
+                        store.write_waiting().await;
+                    }
                     drop(turn);
                 });
             }

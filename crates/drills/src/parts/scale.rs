@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mail::compose::{Letter, OrganizerMail, organizer, rows_wanted};
+use mail::compose::{Entry, Envelope, OrganizerMail, organizer, rows_wanted};
 use presentation::urls::Urls;
 use registration::event_file;
 use registration::form::Form;
 use registration::language::Language;
+use registration::notification::Kind;
 use registration::ports;
 use registration::token::Signer;
 use store_postgres::PostgresStore;
@@ -164,18 +165,33 @@ async fn inside(store: &dyn ports::Store, many: usize) -> Result<Vec<Option<f64>
         let summary = store.summary(stored.id).await.map_err(Error::other)?;
         let rows = store.latest(stored.id, rows_wanted(&summary)).await.map_err(Error::other)?;
         let files = store.files(id).await.map_err(Error::other)?;
-        let letter = Letter {
+        let same_person = store.same_person(id).await.map_err(Error::other)?;
+        let envelope = Envelope {
             message_id: "<1@localhost>",
             from: "bench@example.org",
             to: "desk@example.org",
             language: Language::En,
             event,
-            form,
-            record: &record,
             urls,
             now: Timestamp::UNIX_EPOCH,
         };
-        drop(organizer(&OrganizerMail { letter, files: &files, summary: &summary, rows: &rows, signer }));
+        let entry = Entry {
+            kind: Kind::Registered,
+            at: record.created_at,
+            record: &record,
+            form,
+            files: &files,
+            same_person: &same_person,
+        };
+        drop(organizer(&OrganizerMail {
+            envelope,
+            entries: &[entry],
+            window: None,
+            summary: &summary,
+            places: &[],
+            rows: &rows,
+            signer,
+        }));
         Ok(())
     })
     .await?;
