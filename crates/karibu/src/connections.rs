@@ -29,7 +29,7 @@ const OTHER_FILES: usize = 256;
 const SHARE: usize = 4;
 
 /// A connection that was not taken is logged at most this often.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Takes connections while there are not too many.
 #[derive(Clone)]

@@ -83,18 +83,19 @@ struct Pace(Mutex<Option<Instant>>);
 impl Pace {
     /// Waits until `bytes` are through.
     async fn pass(&self, bytes: usize, rate: u32) {
+        let bytes = f64::from(bytes as u32);
         let until = {
             let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let start = free.unwrap_or_else(Instant::now).max(Instant::now());
-            *free.insert(start + Duration::from_secs_f64(bytes as f64 / f64::from(rate)))
+            *free.insert(start + Duration::from_secs_f64(bytes / f64::from(rate)))
         };
         tokio::time::sleep_until(until).await;
     }
 }
 
 impl Throttle {
-    /// Starts a line to a port of this machine.
-    pub async fn start(target: u16, line: Line) -> Self {
+    /// Starts a line to a port of this machine. Call it within a runtime.
+    pub fn start(target: u16, line: Line) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket can be made");
         // Sockets that are accepted have it from the one that listens.
         socket.set_recv_buffer_size(BUFFER).expect("a buffer can be small");

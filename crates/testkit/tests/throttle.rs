@@ -49,7 +49,7 @@ const NO_DELAY: Line = Line { rate: 100_000, delay: Duration::ZERO, shared: true
 
 #[tokio::test]
 async fn it_carries_so_many_bytes_a_second_and_all_of_them() {
-    let line = Throttle::start(echo().await, NO_DELAY).await;
+    let line = Throttle::start(echo().await, NO_DELAY);
     let took = there_and_back(&line, some(150_000)).await;
     assert!(took >= Duration::from_millis(1_500), "{took:?}");
     assert_eq!((line.carried(Way::Up), line.carried(Way::Down)), (150_000, 150_000));
@@ -58,7 +58,7 @@ async fn it_carries_so_many_bytes_a_second_and_all_of_them() {
 #[tokio::test]
 async fn connections_share_it_or_have_each_their_own() {
     let both = async |shared| {
-        let line = Throttle::start(echo().await, Line { shared, ..NO_DELAY }).await;
+        let line = Throttle::start(echo().await, Line { shared, ..NO_DELAY });
         let (one, other) = tokio::join!(there_and_back(&line, some(80_000)), there_and_back(&line, some(80_000)));
         one.max(other)
     };
@@ -71,7 +71,7 @@ async fn connections_share_it_or_have_each_their_own() {
 #[tokio::test]
 async fn it_is_late_each_way_and_once_more_for_a_new_connection() {
     let delay = Duration::from_millis(300);
-    let line = Throttle::start(echo().await, Line { delay, ..NO_DELAY }).await;
+    let line = Throttle::start(echo().await, Line { delay, ..NO_DELAY });
     let mut stream = TcpStream::connect(("127.0.0.1", line.port())).await.expect("the line is there");
     let began = Instant::now();
     for round in 1..=2 {
@@ -86,7 +86,7 @@ async fn it_is_late_each_way_and_once_more_for_a_new_connection() {
 #[tokio::test]
 async fn it_stalls_once_where_it_was_asked_to() {
     for way in [Way::Up, Way::Down] {
-        let line = Throttle::start(echo().await, Line { rate: 1_000_000, ..NO_DELAY }).await;
+        let line = Throttle::start(echo().await, Line { rate: 1_000_000, ..NO_DELAY });
         line.stall(way, 40_000, Duration::from_secs(1));
         assert!(line.will_stall(way));
         let took = there_and_back(&line, some(60_000)).await;
@@ -97,7 +97,7 @@ async fn it_stalls_once_where_it_was_asked_to() {
 
 #[tokio::test]
 async fn it_ends_with_its_handle() {
-    let line = Throttle::start(echo().await, NO_DELAY).await;
+    let line = Throttle::start(echo().await, NO_DELAY);
     let port = line.port();
     let mut open = TcpStream::connect(("127.0.0.1", port)).await.expect("the line is there");
     open.write_all(b"ping").await.expect("it can be sent");
@@ -110,7 +110,7 @@ async fn it_ends_with_its_handle() {
 
 #[tokio::test]
 async fn it_can_be_cut_and_mended() {
-    let line = Throttle::start(echo().await, NO_DELAY).await;
+    let line = Throttle::start(echo().await, NO_DELAY);
     let mut open = TcpStream::connect(("127.0.0.1", line.port())).await.expect("the line is there");
     open.write_all(b"ping").await.expect("it can be sent");
     open.read_exact(&mut [0; 4]).await.expect("it comes back");

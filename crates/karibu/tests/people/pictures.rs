@@ -15,9 +15,10 @@ const MOST: u64 = 150_000;
 #[ignore = "writes to docs/screenshots: ci/screenshots"]
 async fn pictures_for_the_documents() {
     let served = Served::start(BINARY, &[]).await;
-    let line = Throttle::start(served.port(), Line { rate: 400_000, ..Line::default() }).await;
-    let after =
-        Registrant::new(served.client(), &served.url(), "connect").register(&Filled::sample("Mwangi"), None).await;
+    let line = Throttle::start(served.port(), Line { rate: 400_000, ..Line::default() });
+    let after = Registrant::new(served.client(), &served.url(), "connect")
+        .register(&Filled::sample("Mwangi").with("attendance", "onsite"), None)
+        .await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("student-card.pdf");
     std::fs::write(&path, Attached::large_pdf("student-card.pdf", 10 << 20).content).unwrap();
