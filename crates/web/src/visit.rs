@@ -15,7 +15,7 @@ use registration::stored::Page;
 use crate::client;
 use crate::errors::PageError;
 use crate::events::Entry;
-use crate::face::Shell;
+use crate::face::{SHOW, Shell};
 use crate::limits::Client;
 use crate::pieces::gzip;
 use crate::state::Web;
@@ -31,6 +31,8 @@ pub(crate) struct Visit {
     pub(crate) client: Client,
     /// Whether the browser takes gzip.
     pub(crate) gzip: bool,
+    /// Whether a form is only to be shown again.
+    pub(crate) shows: bool,
     /// The query without `lang`, for the language switch.
     query: String,
     /// `?lang=`.
@@ -49,13 +51,15 @@ impl Visit {
         let asked = pairs().filter_map(|pair| pair.strip_prefix("lang=")).find_map(|tag| tag.parse().ok());
         let mut wanted: Vec<Language> = asked.into_iter().collect();
         wanted.extend(accept_language(text(&header::ACCEPT_LANGUAGE)));
-        let rest: Vec<&str> = pairs().filter(|pair| !pair.starts_with("lang=")).collect();
+        let own = |pair: &str| matches!(pair.split_once('='), Some(("lang" | SHOW, _)));
+        let rest: Vec<&str> = pairs().filter(|pair| !own(pair)).collect();
         let client = client::address(request, &web.inner.settings.trusted_proxies).into();
         Self {
             web,
             request_id,
             client,
             gzip: text(&header::ACCEPT_ENCODING).is_some_and(takes_gzip),
+            shows: pairs().any(|pair| pair.split_once('=').is_some_and(|(name, _)| name == SHOW)),
             query: rest.join("&"),
             asked,
             wanted,

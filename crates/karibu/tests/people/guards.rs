@@ -26,11 +26,14 @@ async fn the_language_is_switched_and_a_file_follows(scripts: bool) {
     wait_for("the form with its mistakes", async || browser.sees("[role=\"alert\"]").await.then_some(())).await;
 
     // The switch takes everything along.
-    browser.press("header button[value=\"show\"]").await;
-    wait_for("the form in French", async || browser.source().await.contains("<html lang=\"fr\"").then_some(())).await;
+    browser.press("header button[formaction]").await;
+    wait_for("the form in French", async || browser.sees("html[lang=\"fr\"] [name=\"last_name\"]").await.then_some(()))
+        .await;
     assert_eq!(browser.value("last_name").await, "Rakoto");
     assert!(browser.source().await.contains("first.pdf"), "the kept file is named");
-    assert_eq!(browser.axe().await, Vec::<String>::new());
+    if scripts {
+        assert_eq!(browser.axe().await, Vec::<String>::new());
+    }
     browser.picture(if scripts { "language-360-fr" } else { "language-360-fr-no-script" }).await;
 
     // Enter in an input registers: it does not switch the language.
@@ -47,8 +50,10 @@ async fn the_language_is_switched_and_a_file_follows(scripts: bool) {
     browser.press("main a[href*=\"/attachments/\"]").await;
     wait_for("the page of attachments", async || browser.sees("input[name=\"attachment\"]").await.then_some(())).await;
     assert!(browser.text("main").await.contains("first.pdf"));
-    assert_eq!(browser.axe().await, Vec::<String>::new());
-    assert_eq!(browser.overflow().await, 0);
+    if scripts {
+        assert_eq!(browser.axe().await, Vec::<String>::new());
+        assert_eq!(browser.overflow().await, 0);
+    }
     browser.type_into("attachment", &file(&served, "second.pdf")).await;
     browser.press("main form button").await;
     let saved = async || {

@@ -24,10 +24,8 @@ pub const REMOVE_SUFFIX: &str = "__remove";
 /// Name of the input that people do not see and robots fill in. Browsers fill in no input of this name by themselves.
 pub const TRAP: &str = "website";
 
-/// Name of what a button of the form wants when it is not to register.
-pub const ACTION: &str = "action";
-
-/// Value of [`ACTION`]: show the form again, in the language of the address it is sent to.
+/// Name in the query of a form that is only to be shown again, in the language of that query. No part of the body says so:
+/// the switch stands before the form, and what it sent would come before the form's own first part.
 pub const SHOW: &str = "show";
 
 /// The part of a form that is made for one visitor.

@@ -22,8 +22,8 @@ pub use assets::{Assets, CSS, ICON, script};
 pub use attachments::{AttachmentField, AttachmentsFace, AttachmentsTold, attachments_page};
 pub use event::{EventFace, HomeEvent, event_page, home_page};
 pub use form::{
-    ACTION, Banner, FormState, KEPT_SUFFIX, REMOVE_SUFFIX, SHOW, TRAP, Visitor, exhausted, form_page, form_pieces,
-    remove_name, visitor_part,
+    Banner, FormState, KEPT_SUFFIX, REMOVE_SUFFIX, SHOW, TRAP, Visitor, exhausted, form_page, form_pieces, remove_name,
+    visitor_part,
 };
 pub use organizer::{
     ListEntry, OrganizerList, OrganizerRegistration, organizer_list_page, organizer_registration_page,

@@ -13,7 +13,7 @@ use registration::validate::{Typed, TypedFile};
 use super::file::{Taken, Taker};
 use super::parser::{Broken, Parser, Part};
 use crate::events::Entry;
-use crate::face::{ACTION, KEPT_SUFFIX, REMOVE_SUFFIX, SHOW, TRAP};
+use crate::face::{KEPT_SUFFIX, REMOVE_SUFFIX, TRAP};
 use crate::limits::Over;
 use crate::visit::Visit;
 
@@ -64,8 +64,6 @@ pub(crate) struct Received {
     pub(crate) spare: Option<SubmissionId>,
     /// The input that people do not see holds something.
     pub(crate) trap: bool,
-    /// The form is only to be shown in another language.
-    pub(crate) show: bool,
     /// A file was not taken although nothing is wrong with it.
     pub(crate) over: Option<Over>,
     /// What the store said when it could not take a file.
@@ -186,7 +184,6 @@ impl Reader<'_> {
         let text = self.text(parser).await?.0;
         if let Some(received) = &mut self.received {
             received.trap |= name == TRAP && !text.trim().is_empty();
-            received.show |= name == ACTION && text == SHOW;
         }
         Ok(())
     }
@@ -308,7 +305,6 @@ impl Received {
             shown: Vec::new(),
             cut: Vec::new(),
             trap: false,
-            show: false,
             over: None,
             spare: None,
             trouble: None,

@@ -239,20 +239,21 @@ async fn the_language_of_a_form_that_came_back_is_switched_with_everything_in_it
     let sent = Sent::sample(&house.open().await).with("email", "nobody").file("attachment", "cv.pdf", &pdf(300_000));
     let back = house.send(&sent).await;
     let page = back.text();
-    assert!(page.contains("form=\"the-form\" formaction=\"?lang=fr\" name=\"action\" value=\"show\""), "{page}");
+    assert!(page.contains("form=\"the-form\" formaction=\"?lang=fr&amp;show=yes\""), "{page}");
     // The first button of the form is what Enter presses: it registers.
     let first = page.split("<button").nth(1).unwrap().split('>').next().unwrap();
-    assert!(first.contains("form=\"the-form\"") && !first.contains("action"), "{first}");
-    let show = Sent::sample(&back.opened()).with("email", "nobody").file("attachment", "", b"").and("action", "show");
-    let french = house.ask(show.request("/connect/register?lang=fr", &[])).await;
+    assert!(first.contains("form=\"the-form\"") && !first.contains("formaction"), "{first}");
+    let show = Sent::sample(&back.opened()).with("email", "nobody").file("attachment", "", b"");
+    let french = house.ask(show.request("/connect/register?lang=fr&show=yes", &[])).await;
     assert_eq!(french.status, StatusCode::OK);
     let page = french.text();
     for said in ["lang=\"fr\"", "value=\"nobody\"", "<b>cv.pdf</b>", "href=\"#email\""] {
         assert!(page.contains(said), "{said} in {page}");
     }
     // Showing registers nothing, though every answer is right.
-    let right = Sent::sample(&french.opened()).and("action", "show");
-    assert_eq!(house.ask(right.request("/connect/register?lang=fr", &[])).await.status, StatusCode::OK);
+    let right = Sent::sample(&french.opened());
+    assert_eq!(house.ask(right.request("/connect/register?lang=fr&show=yes", &[])).await.status, StatusCode::OK);
+    assert!(page.contains("action=\"/connect/register?lang=fr\""), "the button of the form registers");
     assert!(house.registrations().await.is_empty());
     presses_again(&house, &french).await;
     // An empty form has links, as every other page.

@@ -21,10 +21,11 @@ async fn every_answer_carries_the_security_headers_and_its_ids() {
     for answer in answers {
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         );
         for (name, value) in [
+            ("x-frame-options", "DENY"),
             ("referrer-policy", "same-origin"),
             ("x-content-type-options", "nosniff"),
             ("cross-origin-opener-policy", "same-origin"),

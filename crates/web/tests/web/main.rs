@@ -22,4 +22,6 @@ mod submitting;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]
+mod twice;
+#[cfg(test)]
 mod views;
