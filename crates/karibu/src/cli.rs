@@ -34,6 +34,22 @@ pub(crate) enum Command {
     /// Mails to organisers and registrants
     #[command(subcommand, arg_required_else_help = true)]
     Notifications(NotificationsCommand),
+    /// The way of mails out of the house
+    #[command(subcommand, arg_required_else_help = true)]
+    Mail(MailCommand),
+}
+
+/// `karibu mail …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailCommand {
+    /// Send one mail to try the relay, and tell each step of the dialogue
+    Test {
+        /// Whom to
+        address: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `karibu event …`

@@ -9,6 +9,7 @@ mod doors;
 mod events;
 mod folder;
 mod lifecycle;
+mod mails;
 mod notifications;
 mod patience;
 mod ports;
@@ -76,6 +77,7 @@ async fn execute(command: Command, settings: &Settings) -> Outcome {
             store.close().await;
             done
         }
+        Command::Mail(command) => mails::run(command, settings).await,
         Command::Notifications(command) => {
             let store = Opened::open(settings, Purpose::Use, settings.migrate == Some(true)).await?;
             let done = notifications::run(command, store.ports().as_ref()).await;

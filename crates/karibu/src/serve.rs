@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use mail::{FolderTransport, SmtpSettings, SmtpSettingsError, SmtpTransport, Transport};
+use mail::Transport;
 use mailbox::Guard;
 use notifier::Notifier;
 use presentation::urls::Urls;
@@ -20,15 +20,15 @@ use web::WebSettings;
 
 use crate::banner::Banner;
 use crate::doors::{self, Certificate};
-use crate::folder::{DataFolder, private_folder};
+use crate::folder::DataFolder;
 use crate::lifecycle::{self, Running, Signals};
 use crate::patience::Limits;
 use crate::ports::{SystemClock, SystemRandom};
-use crate::refusal::{Outcome, Refusal};
+use crate::refusal::Outcome;
 use crate::settings::values::{Tls, is_loopback};
 use crate::settings::{MailWay, ServeSettings, Settings};
 use crate::store::{self, Opened, Purpose};
-use crate::{background, cli, sample};
+use crate::{background, cli, mails, sample};
 
 /// Serves until a signal comes or a part fails.
 pub(crate) async fn serve(settings: &Settings) -> Outcome {
@@ -44,7 +44,7 @@ pub(crate) async fn serve(settings: &Settings) -> Outcome {
     let public_url = doors::public_url(&serve, doors::address_of(&pages)?)?;
     let certificate = Certificate::of(&serve.tls, &folder, &public_url);
     let tls = certificate.as_ref().map(|certificate| certificate.load(SystemClock.now())).transpose()?;
-    let transport = transport(settings, &serve)?;
+    let transport = mails::transport(settings, &serve)?;
     let keys = match &serve.secret_keys {
         Some(keys) => keys.clone(),
         None => vec![folder.secret_key(&SystemRandom)?],
@@ -231,37 +231,5 @@ impl House<'_> {
             engine,
             ops_url: doors::local_url(doors::address_of(&doors.ops)?),
         })
-    }
-}
-
-/// What hands mails over.
-fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<Arc<dyn Transport>> {
-    match &serve.mail {
-        MailWay::Folder(folder) => {
-            private_folder(folder).map_err(|error| {
-                Refusal::found(format!(
-                    "the folder of mails {} cannot be made ({error}): make the data folder writable for this user",
-                    folder.display()
-                ))
-            })?;
-            Ok(Arc::new(FolderTransport::new(folder)))
-        }
-        MailWay::Smtp { url, from } => {
-            let relay = SmtpSettings {
-                url: url.clone(),
-                from: from.address.clone(),
-                connections: serve.mail_connections as usize,
-                ca_file: settings.ca_file.clone(),
-            };
-            let transport = SmtpTransport::new(&relay).map_err(|error| {
-                let name = match error {
-                    SmtpSettingsError::Url(_) => "SMTP_URL",
-                    SmtpSettingsError::From(_) => "MAIL_FROM",
-                    SmtpSettingsError::CaFile { .. } => "CA_FILE",
-                };
-                settings.wrong(name, &error.to_string())
-            })?;
-            Ok(Arc::new(transport))
-        }
     }
 }

@@ -4,6 +4,7 @@ mod confirmation;
 mod duplicate;
 mod organizer;
 pub(crate) mod plain;
+mod trial;
 mod weight;
 
 use jiff::Timestamp;
@@ -121,6 +122,7 @@ pub struct DuplicateMail<'a> {
 pub use confirmation::confirmation;
 pub use duplicate::duplicate;
 pub use organizer::organizer;
+pub use trial::{TrialMail, trial};
 pub use weight::{MAX_WEIGHT, weight};
 
 /// How many of the latest registrations an organiser's mail shows.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::classify::scrub;
-use crate::{Message, SendError, Transport};
+use crate::{Dialogue, Message, SendError, Transport};
 
 /// Writes each message as `TIME-ID.eml` into a folder that only its owner can read.
 ///
@@ -46,6 +46,30 @@ impl Transport for FolderTransport {
             fs::remove_file(part)
         })
         .await
+    }
+
+    async fn diagnose(&self, message: Option<&Message>) -> Dialogue {
+        const ADVICE: &str = "make the folder writable for this user, and see that the disk is not full";
+        let mut dialogue = Dialogue::default();
+        let folder = self.folder.display();
+        if let Err(error) = self.probe().await {
+            dialogue.failed("folder", error.to_string(), ADVICE);
+            return dialogue;
+        }
+        dialogue.doubtful(
+            "folder",
+            format!("mails are kept as files in {folder} and leave by no relay"),
+            "set KARIBU_SMTP_URL and KARIBU_MAIL_FROM when mails shall leave",
+        );
+        if let Some(message) = message {
+            match self.send(message).await {
+                Ok(()) => {
+                    dialogue.fine("message", format!("written to {folder}/{}", file_name(&message.message_id)));
+                }
+                Err(error) => dialogue.failed("message", error.to_string(), ADVICE),
+            }
+        }
+        dialogue
     }
 }
 

@@ -6,12 +6,16 @@
 
 pub mod classify;
 pub mod compose;
+mod dialogue;
+mod dkim;
 mod folder;
 pub mod message;
 pub mod samples;
 mod smtp;
 mod transport;
 
+pub use dialogue::{Dialogue, Step, Verdict};
+pub use dkim::{Dkim, DkimError};
 pub use folder::FolderTransport;
 pub use message::{Message, Person};
 pub use smtp::{SmtpSettings, SmtpSettingsError, SmtpTransport};

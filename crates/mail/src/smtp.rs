@@ -3,6 +3,7 @@
 //! lettre's own transport does not tell at which command a relay said no, and its pool does not limit connections; both
 //! decide what becomes of a mail, so the dialogue is driven here, command by command, on lettre's connection.
 
+mod diagnose;
 mod session;
 mod settings;
 
@@ -16,12 +17,13 @@ use self::session::Session;
 use self::settings::Relay;
 pub use self::settings::{SmtpSettings, SmtpSettingsError};
 use crate::classify::{Fault, Stage};
-use crate::{Message, SendError, Transport};
+use crate::{Dialogue, Dkim, Message, SendError, Transport};
 
 /// Sends to one relay over at most so many connections at once, which are kept and used again.
 #[derive(Debug)]
 pub struct SmtpTransport {
     relay: Relay,
+    dkim: Option<Dkim>,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
 }
@@ -36,10 +38,17 @@ impl SmtpTransport {
     /// By these settings; nothing is connected yet.
     pub fn new(settings: &SmtpSettings) -> Result<Self, SmtpSettingsError> {
         let relay = Relay::new(settings)?;
-        Ok(Self { relay, slots: Semaphore::new(settings.connections.max(1)), idle: Mutex::default() })
+        Ok(Self { relay, dkim: None, slots: Semaphore::new(settings.connections.max(1)), idle: Mutex::default() })
     }
 
-    /// Waits so long for each answer instead of 30 s.
+    /// Signs all messages with this key.
+    #[must_use]
+    pub fn with_dkim(mut self, dkim: Dkim) -> Self {
+        self.dkim = Some(dkim);
+        self
+    }
+
+    /// Waits so long for each answer instead of 30 s, and twenty times as long for the one to a message.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.relay.patience = patience;
@@ -47,7 +56,7 @@ impl SmtpTransport {
     }
 
     async fn hand_over(&self, message: &Message) -> Result<(), SendError> {
-        let bytes = message.to_bytes()?;
+        let bytes = self.signed(message)?;
         let (from, to) = (message.sender()?, message.recipient()?);
         let international = !(from.as_ref() as &str).is_ascii() || !(to.as_ref() as &str).is_ascii();
         loop {
@@ -70,6 +79,15 @@ impl SmtpTransport {
                 continue;
             }
             return Err(fault.judge(&message.to));
+        }
+    }
+
+    /// The message's bytes, signed if there is a key.
+    fn signed(&self, message: &Message) -> Result<Vec<u8>, SendError> {
+        let bytes = message.to_bytes()?;
+        match &self.dkim {
+            Some(dkim) => dkim.sign(&bytes, message.sender()?.domain(), message.date),
+            None => Ok(bytes),
         }
     }
 
@@ -109,6 +127,12 @@ impl Transport for SmtpTransport {
         let checked = session.check_sender(&self.relay.from).await;
         session.close().await;
         checked.map_err(|fault| fault.judge(""))
+    }
+
+    async fn diagnose(&self, message: Option<&Message>) -> Dialogue {
+        let _slot = self.slot().await;
+        diagnose::diagnose(&self.relay, self.dkim.as_ref(), message.map(|message| (message, self.signed(message))))
+            .await
     }
 
     async fn close_idle(&self, for_at_least: Duration) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::Message;
+use crate::{Dialogue, Message};
 
 /// Why a message was not handed over. The texts hold no mail address and at most 200 characters, so that they can be kept
 /// and logged.
@@ -30,6 +30,21 @@ pub trait Transport: Send + Sync {
 
     /// Whether a message could be handed over now, without sending one.
     async fn probe(&self) -> Result<(), SendError>;
+
+    /// Tries every step of handing a message over and tells how each went; without a message, all that can be tried without
+    /// sending one.
+    async fn diagnose(&self, message: Option<&Message>) -> Dialogue {
+        let done = match message {
+            Some(message) => self.send(message).await,
+            None => self.probe().await,
+        };
+        let mut dialogue = Dialogue::default();
+        match done {
+            Ok(()) => dialogue.fine("message", "taken"),
+            Err(error) => dialogue.failed("message", error.to_string(), "see what it says"),
+        }
+        dialogue
+    }
 
     /// Ends connections that have been idle for this long, politely.
     async fn close_idle(&self, _for_at_least: Duration) {}

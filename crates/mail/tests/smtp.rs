@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mail::{Message, SendError, SmtpSettings, SmtpTransport, Transport};
+use mail::{Message, SendError, SmtpSettings, SmtpTransport, Transport, Verdict};
 use testkit::smtp::{Mode, Options, SmtpServer, Stage, Tls};
 
 const LOGIN: Option<(&str, &str)> = Some(("events", "secret"));
@@ -167,7 +167,7 @@ async fn every_fault_of_a_relay_is_judged_and_none_loses_a_mail() {
             (Mode::Trickle(Duration::from_secs(1)), "Relay", "no answer"),
             (Mode::CutBeforeDot, "Relay", "message: "),
             (Mode::CutAfterDot, "Relay", "message: "),
-            (Mode::Late(Stage::Content, long), "Relay", "message: no answer"),
+            (Mode::Late(Stage::Content, 2 * long), "Relay", "message: no answer"),
             (Mode::Late(Stage::Content, short), "Sent", ""),
             (Mode::Late(Stage::Connect, short), "Sent", ""),
             (Mode::Trickle(Duration::from_millis(1)), "Sent", ""),
@@ -197,10 +197,10 @@ async fn every_fault_of_a_relay_is_judged_and_none_loses_a_mail() {
         }
         for (mode, expected, about) in table {
             let before = server.mails().len();
-            // Long enough for what comes before the message, where that must be reached.
+            // The answer to a message is waited for twenty times as long.
             let patience = match about {
                 "no answer" => Duration::from_millis(200),
-                "message: no answer" => Duration::from_secs(3),
+                "message: no answer" => Duration::from_millis(500),
                 _ => long,
             };
             let (fate, text) = fate(&server, mode, patience).await;
@@ -282,4 +282,80 @@ async fn an_address_with_letters_of_all_scripts_is_written_where_the_relay_can()
     let server = plain().await;
     to(&server).send(&message_to("zoë@example.org")).await.unwrap();
     assert_eq!(server.wait_for(1).await[0].rcpt, ["zoë@example.org"]);
+}
+
+/// The steps of a dialogue that went as far as it could, and the last one's advice.
+async fn told(transport: &SmtpTransport, message: Option<&Message>) -> (Vec<&'static str>, Verdict, String, String) {
+    let dialogue = transport.diagnose(message).await;
+    let last = dialogue.steps.last().expect("a step").clone();
+    let failed = dialogue.steps.iter().filter(|step| step.verdict == Verdict::Failed).count();
+    assert_eq!(failed, usize::from(last.verdict == Verdict::Failed), "{dialogue:?}");
+    assert_eq!(dialogue.is_fine(), failed == 0);
+    for step in &dialogue.steps {
+        assert!(!step.told.contains("secret") && !step.told.contains('\n'), "{dialogue:?}");
+        assert_eq!(step.advice.is_some(), step.verdict != Verdict::Fine, "{dialogue:?}");
+    }
+    let names = dialogue.steps.iter().map(|step| step.name).collect();
+    (names, last.verdict, last.told, last.advice.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_dialogue_is_told_step_by_step() {
+    for tls in [Tls::None, Tls::Starttls, Tls::Implicit] {
+        let server = SmtpServer::start(Options { tls, login: LOGIN }).await;
+        let (steps, verdict, ..) = told(&to(&server), None).await;
+        assert_eq!(steps, ["connect", "TLS", "EHLO", "AUTH", "MAIL", "DKIM"]);
+        assert_ne!(verdict, Verdict::Failed);
+        assert_eq!(server.mails().len(), 0, "nothing is sent without a message");
+        let message = message_to("desk@example.org");
+        let (steps, verdict, reply, _) = told(&to(&server), Some(&message)).await;
+        assert_eq!(steps, ["connect", "TLS", "EHLO", "AUTH", "MAIL", "RCPT", "DKIM", "message"]);
+        assert_eq!(verdict, Verdict::Fine);
+        assert!(reply.ends_with("bytes: 250 2.0.0 OK: queued as 0001"), "{reply}");
+        let dialogue = to(&server).diagnose(None).await;
+        let step = |name| dialogue.steps.iter().find(|step| step.name == name).unwrap();
+        assert!(step("EHLO").told.contains("SMTPUTF8"), "{dialogue:?}");
+        assert!(step("AUTH").told.starts_with("PLAIN: "), "{dialogue:?}");
+        assert_eq!(step("TLS").verdict == Verdict::Fine, tls != Tls::None);
+        assert_eq!(server.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn whatever_fails_in_a_dialogue_comes_with_what_to_do() {
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: LOGIN }).await;
+    for (mode, step, advice) in [
+        (Mode::Refuse, "connect", "nobody listens there"),
+        (Mode::Drop(Stage::Connect), "EHLO", "closed or kept silent"),
+        (Mode::Reply(Stage::Connect, "554 5.7.1 not you"), "EHLO", "does not serve this machine"),
+        (Mode::Reply(Stage::Starttls, "454 4.7.0 no"), "TLS", "does not begin TLS"),
+        (Mode::BrokenTls, "TLS", "no TLS could be agreed on"),
+        (Mode::WrongCertificate, "TLS", "for another name"),
+        (Mode::ExpiredCertificate, "TLS", "has ended"),
+        (Mode::WrongPassword, "AUTH", "user or password"),
+        (Mode::Reply(Stage::Auth, "454 4.7.0 later"), "AUTH", "cannot check the password now"),
+        (Mode::Reply(Stage::Mail, "550 5.7.1 not yours"), "MAIL", "KARIBU_MAIL_FROM"),
+        (Mode::Reply(Stage::Mail, "530 5.7.0 sign in"), "MAIL", "user and a password"),
+        (Mode::Reply(Stage::Rcpt, "550 5.1.1 nobody"), "RCPT", "no such recipient"),
+        (Mode::Reply(Stage::Rcpt, "554 5.7.1 relay access denied"), "RCPT", "does not pass mails on"),
+        (Mode::Reply(Stage::Rcpt, "450 4.7.1 greylisted"), "RCPT", "tries again by itself"),
+        (Mode::Drop(Stage::Rcpt), "RCPT", "broke the connection"),
+        (Mode::Reply(Stage::Data, "451 4.3.0 later"), "message", "tries again by itself"),
+        (Mode::Reply(Stage::Content, "550 5.7.1 spam"), "message", "SPF, DKIM and DMARC"),
+        (Mode::Reply(Stage::Content, "552 5.3.4 too big"), "message", "too large"),
+        (Mode::CutBeforeDot, "message", "broke the connection"),
+    ] {
+        server.set_mode(mode);
+        let (steps, verdict, text, told) = told(&to(&server), Some(&message_to("desk@example.org"))).await;
+        assert_eq!((steps.last(), verdict), (Some(&step), Verdict::Failed), "{mode:?}: {text}");
+        assert!(told.contains(advice), "{mode:?}: {text}: {told}");
+    }
+    server.set_mode(Mode::Healthy);
+    let (.., advice) = told(&transport(&server.url(), 1, None), None).await;
+    assert!(advice.contains("KARIBU_CA_FILE"), "{advice}");
+    let wrapped = server.url().replace("smtp://", "smtps://");
+    let (.., advice) = told(&transport(&wrapped, 1, None), None).await;
+    assert!(advice.contains("write smtp://"), "{advice}");
+    let (.., advice) = told(&transport("smtp://no-such-host.invalid", 1, None), None).await;
+    assert!(advice.contains("name"), "{advice}");
 }

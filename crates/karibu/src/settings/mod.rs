@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mail::Person;
+use mail::{Dkim, DkimError, Person};
 use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
 use web::{Limits, Network, RateLimit, UploadQuota};
@@ -125,6 +125,28 @@ impl Settings {
     /// The refusal that a setting's value is of no use.
     pub(crate) fn wrong(&self, name: &str, advice: &str) -> crate::refusal::Refusal {
         self.values.wrong(name, advice)
+    }
+
+    /// The key that signs mails, if there is one.
+    pub(crate) fn dkim(&self) -> Outcome<Option<Dkim>> {
+        let text = |text: &str| Ok(text.to_owned());
+        match (self.values.read("DKIM_KEY", text)?, self.values.read("DKIM_SELECTOR", text)?) {
+            (None, None) => Ok(None),
+            (Some(key), Some(selector)) => Dkim::new(&key, &selector).map(Some).map_err(|error| {
+                let name = match error {
+                    DkimError::Key => "DKIM_KEY",
+                    DkimError::Selector => "DKIM_SELECTOR",
+                };
+                self.wrong(name, &error.to_string())
+            }),
+            (None, Some(_)) => {
+                Err(self.wrong("DKIM_KEY", "KARIBU_DKIM_SELECTOR names a key to sign mails with: set it too"))
+            }
+            (Some(_), None) => Err(self.wrong(
+                "DKIM_SELECTOR",
+                "KARIBU_DKIM_KEY needs the name under which its public half is published, such as karibu2026",
+            )),
+        }
     }
 
     /// What `serve` needs beside, checked together.
@@ -247,6 +269,20 @@ mod tests {
         assert!(refused(&[PUBLIC]).contains("KARIBU_MAIL=file"));
         assert!(serve(&[PUBLIC, ("MAIL", "file")]).is_ok());
         assert!(serve(&[PUBLIC, RELAY, FROM]).is_ok());
+    }
+
+    #[test]
+    fn a_key_for_mails_comes_with_its_selector() {
+        let dkim = |pairs: &[(&str, &str)]| {
+            let environment = pairs.iter().map(|(name, text)| (format!("KARIBU_{name}").into(), (*text).into()));
+            Settings::from_sources(Vec::new(), environment, None).unwrap().dkim()
+        };
+        assert!(dkim(&[]).unwrap().is_none());
+        let refused = |pairs: &[(&str, &str)]| dkim(pairs).unwrap_err().to_string();
+        assert!(refused(&[("DKIM_SELECTOR", "a")]).starts_with("KARIBU_DKIM_KEY is not set: "));
+        assert!(refused(&[("DKIM_KEY", "secret")]).starts_with("KARIBU_DKIM_SELECTOR is not set: "));
+        let told = refused(&[("DKIM_KEY", "secret"), ("DKIM_SELECTOR", "a")]);
+        assert!(told.contains("no private key") && !told.contains("secret"), "{told}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 }
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 24] = [
+pub(crate) const TABLE: [Setting; 26] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -62,6 +62,13 @@ pub(crate) const TABLE: [Setting; 24] = [
         "Sender of mails, e.g. `Connect <register@example.org>`; needed with SMTP_URL",
     ),
     setting("MAIL_CONNECTIONS", "N", Some("8"), "Connections to the mail relay"),
+    secret("DKIM_KEY", "PEM", "Private key that signs mails (Ed25519, or RSA of 2048 bits or more)"),
+    setting(
+        "DKIM_SELECTOR",
+        "NAME",
+        None,
+        "Where its public half is published: NAME._domainkey before the sender's domain",
+    ),
     setting(
         "SMTP_RATE",
         "RATE",

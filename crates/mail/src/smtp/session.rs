@@ -8,8 +8,9 @@ use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Mechanism;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -22,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many times longer than for a command it is waited for the answer to a message, ten minutes in all: the relay may
 /// look for viruses in it, and a message given up too early is delivered twice (RFC 5321, 4.5.3.2.6).
 const CONTENT_PATIENCE: u32 = 20;
+
+/// How a password may be told.
+const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
 /// Longest wait for the good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,18 +44,43 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(super) async fn open(relay: &Relay) -> Result<Self, Fault> {
-        let mut session = Self { connection: connect(relay).await?, patience: relay.patience };
-        match &relay.encryption {
-            Encryption::Wrapped(_) | Encryption::None => {}
-            Encryption::Required(tls) => session.encrypt(relay, tls).await?,
-            Encryption::Opportunistic(tls) => {
-                if session.connection.can_starttls() {
-                    session.encrypt(relay, tls).await?;
-                }
-            }
-        }
+        let mut session = Self::greet(relay).await?;
+        session.secure(relay).await?;
         session.sign_in(relay).await?;
         Ok(session)
+    }
+
+    /// Connects, with TLS if that comes first, and says EHLO.
+    pub(super) async fn greet(relay: &Relay) -> Result<Self, Fault> {
+        Ok(Self { connection: connect(relay).await?, patience: relay.patience })
+    }
+
+    /// Encrypts as the settings want it, unless it is.
+    pub(super) async fn secure(&mut self, relay: &Relay) -> Result<(), Fault> {
+        match &relay.encryption {
+            Encryption::Wrapped(_) | Encryption::None => Ok(()),
+            Encryption::Required(tls) => self.encrypt(relay, tls).await,
+            Encryption::Opportunistic(tls) if self.connection.can_starttls() => self.encrypt(relay, tls).await,
+            Encryption::Opportunistic(_) => Ok(()),
+        }
+    }
+
+    /// Whether what is said now is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
+    /// What the relay says that it can do, line by line.
+    pub(super) async fn capabilities(&mut self, relay: &Relay) -> Result<Vec<String>, Fault> {
+        // The connection keeps only what lettre uses; EHLO may be said again at any time (RFC 5321, section 4.1.4).
+        let hello = Ehlo::new(relay.hello.clone());
+        let reply = within(Stage::Connect, self.patience, self.connection.command(hello)).await?;
+        Ok(reply.message().skip(1).map(str::to_owned).collect())
+    }
+
+    /// How [`Self::sign_in`] would tell the password.
+    pub(super) fn mechanism(&self) -> Option<Mechanism> {
+        self.connection.server_info().get_auth_mechanism(&MECHANISMS)
     }
 
     async fn encrypt(&mut self, relay: &Relay, tls: &TlsParameters) -> Result<(), Fault> {
@@ -61,14 +90,14 @@ impl Session {
         within(Stage::Tls, self.patience, self.connection.starttls(tls.clone(), &relay.hello)).await
     }
 
-    async fn sign_in(&mut self, relay: &Relay) -> Result<(), Fault> {
+    /// Signs in, if there is a login.
+    pub(super) async fn sign_in(&mut self, relay: &Relay) -> Result<(), Fault> {
         let Some(credentials) = &relay.credentials else { return Ok(()) };
         // With tls=none it was said on purpose; here somebody may have cut the offer of TLS out on the way.
         if matches!(relay.encryption, Encryption::Opportunistic(_)) && !self.connection.is_encrypted() {
             return Err(broken(Stage::Auth, "the relay offers no TLS, and the password is not sent in the clear"));
         }
-        let mechanisms = [Mechanism::Plain, Mechanism::Login];
-        within(Stage::Auth, self.patience, self.connection.auth(&mechanisms, credentials)).await.map(|_| ())
+        within(Stage::Auth, self.patience, self.connection.auth(&MECHANISMS, credentials)).await.map(|_| ())
     }
 
     /// Whether non-ASCII addresses can be written (RFC 6531).
@@ -84,22 +113,38 @@ impl Session {
         international: bool,
         bytes: &[u8],
     ) -> Result<(), Fault> {
+        self.mail(from, international).await?;
+        self.rcpt(to).await?;
+        self.data(bytes).await.map(|_| ())
+    }
+
+    /// Names the sender; gives the relay's reply.
+    pub(super) async fn mail(&mut self, from: &Address, international: bool) -> Result<String, Fault> {
         let parameters = if international { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-        self.command(Stage::Mail, Mail::new(Some(from.clone()), parameters)).await?;
-        self.command(Stage::Rcpt, Rcpt::new(to.clone(), Vec::new())).await?;
+        self.command(Stage::Mail, Mail::new(Some(from.clone()), parameters)).await
+    }
+
+    /// Names the recipient; gives the relay's reply.
+    pub(super) async fn rcpt(&mut self, to: &Address) -> Result<String, Fault> {
+        self.command(Stage::Rcpt, Rcpt::new(to.clone(), Vec::new())).await
+    }
+
+    /// Sends the message; gives the relay's reply, by which it takes responsibility.
+    pub(super) async fn data(&mut self, bytes: &[u8]) -> Result<String, Fault> {
         self.command(Stage::Data, Data).await?;
-        within(Stage::Content, CONTENT_PATIENCE * self.patience, self.connection.message(bytes)).await.map(|_| ())
+        let answer = within(Stage::Content, CONTENT_PATIENCE * self.patience, self.connection.message(bytes)).await;
+        answer.map(|reply| told(&reply))
     }
 
     /// Whether the relay takes this sender.
     pub(super) async fn check_sender(&mut self, from: &Address) -> Result<(), Fault> {
-        self.command(Stage::Mail, Mail::new(Some(from.clone()), Vec::new())).await?;
+        self.mail(from, false).await?;
         self.reset().await
     }
 
     /// Forgets a message that was begun.
     pub(super) async fn reset(&mut self) -> Result<(), Fault> {
-        self.command(Stage::Mail, Rset).await
+        self.command(Stage::Mail, Rset).await.map(|_| ())
     }
 
     /// Says good-bye.
@@ -108,8 +153,8 @@ impl Session {
         let _ = timeout(CLOSE_TIMEOUT, self.connection.quit()).await;
     }
 
-    async fn command(&mut self, stage: Stage, command: impl Display) -> Result<(), Fault> {
-        within(stage, self.patience, self.connection.command(command)).await.map(|_| ())
+    async fn command(&mut self, stage: Stage, command: impl Display) -> Result<String, Fault> {
+        within(stage, self.patience, self.connection.command(command)).await.map(|reply| told(&reply))
     }
 }
 
@@ -125,7 +170,8 @@ async fn connect(relay: &Relay) -> Result<AsyncSmtpConnection, Fault> {
     within(Stage::Connect, relay.patience, greeting).await
 }
 
-async fn tcp(relay: &Relay) -> io::Result<TcpStream> {
+/// A connection to the first of the relay's addresses that takes one.
+pub(super) async fn tcp(relay: &Relay) -> io::Result<TcpStream> {
     let mut failed = io::Error::other("the relay's name has no address");
     let addresses = timeout(CONNECT_TIMEOUT, lookup_host((relay.host.as_str(), relay.port)));
     for address in addresses.await.map_err(|_| io::Error::other("the name service does not answer"))?? {
@@ -147,6 +193,11 @@ async fn within<T>(stage: Stage, limit: Duration, work: impl Future<Output = Res
         Ok(done) => done.map_err(|error| fault(stage, &error)),
         Err(_) => Err(broken(stage, &format!("no answer within {} s", limit.as_secs()))),
     }
+}
+
+/// A reply as people read it.
+fn told(reply: &Response) -> String {
+    format!("{} {}", u16::from(reply.code()), reply.message().collect::<Vec<_>>().join(" "))
 }
 
 fn broken(stage: Stage, text: &str) -> Fault {

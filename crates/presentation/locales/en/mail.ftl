@@ -136,3 +136,7 @@ mail-duplicate-subject = [{ $event }] You are already registered: { $reference }
 mail-duplicate-lead = Somebody registered again for { $event } with this mail address
 mail-duplicate-stands = Probably that was you. Each address can register once: the first registration, { $reference }, stands as it was.
 mail-duplicate-change = If you want to change something, or to register somebody else with this address, please write to the organisers and give the reference.
+
+mail-test-subject = Test mail of { $host }
+mail-test-lead = Mails of { $host } arrive
+mail-test-body = Somebody sent this mail to see whether mails of the registration arrive. It is about no registration, and you need not do anything.

@@ -136,3 +136,7 @@ mail-duplicate-subject = [{ $event }] Vous êtes déjà inscrit(e) : { $referen
 mail-duplicate-lead = Quelqu’un s’est inscrit à nouveau à { $event } avec cette adresse électronique
 mail-duplicate-stands = C’était probablement vous. Chaque adresse ne peut s’inscrire qu’une fois : la première inscription, { $reference }, reste telle qu’elle était.
 mail-duplicate-change = Pour modifier quelque chose ou inscrire une autre personne avec cette adresse, écrivez aux organisateurs en indiquant la référence.
+
+mail-test-subject = Courriel d’essai de { $host }
+mail-test-lead = Les courriels de { $host } arrivent
+mail-test-body = Quelqu’un a envoyé ce courriel pour voir si les courriels des inscriptions arrivent. Il ne concerne aucune inscription et vous n’avez rien à faire.
