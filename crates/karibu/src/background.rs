@@ -2,6 +2,7 @@
 //! takes renewed certificates.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rustls::ServerConfig;
 use telemetry::{DatabaseGauges, Metrics, Part};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::backup;
 use crate::refusal::Outcome;
 use crate::sample;
 
@@ -22,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// After a reading of the gauges, the database is left alone for so many times as long as it took: counting costs more the
 /// more there is to count.
 const REST: u32 = 50;
+
+/// How often it is asked when a backup was last made.
+const BACKUPS: Duration = Duration::from_secs(5);
 
 /// How often what changes in weeks is looked at.
 const SELDOM: Duration = Duration::from_secs(3_600);
@@ -75,6 +80,17 @@ async fn read_gauges(store: &dyn Store, clock: &dyn Clock, known: &mut Known) ->
         attachment_bytes: depth.attachment_bytes,
         events_open: known.iter().map(|(slug, (_, event))| (slug.clone(), open(event))).collect(),
     })
+}
+
+/// Tells when a backup was last made with this data folder, for ever.
+pub(crate) async fn watch_backups(data_dir: PathBuf, metrics: Metrics) {
+    let mut looks = every(BACKUPS);
+    loop {
+        looks.tick().await;
+        if let Some(at) = backup::last(&data_dir) {
+            metrics.backup_made(at);
+        }
+    }
 }
 
 /// Moves the sample event on whenever it is about to close, for ever.

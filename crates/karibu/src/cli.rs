@@ -37,6 +37,34 @@ pub(crate) enum Command {
     /// The way of mails out of the house
     #[command(subcommand, arg_required_else_help = true)]
     Mail(MailCommand),
+    /// Show every setting, its value and where it comes from
+    Config {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at settings, data, certificate, clock, mail relay and public address; say what to do
+    Check {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put everything that is kept in SQLite into one file, while `serve` runs
+    Backup {
+        /// The file to make
+        file: String,
+    },
+    /// Put a backup into an empty data folder
+    Restore {
+        /// The file that `karibu backup` made
+        file: String,
+    },
+    /// Carry everything over from SQLite to PostgreSQL
+    Move {
+        /// An empty PostgreSQL database, as `postgres://user:password@host:5432/database`
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
 }
 
 /// `karibu mail …`

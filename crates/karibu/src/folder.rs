@@ -14,6 +14,9 @@ use crate::refusal::{Outcome, Refusal};
 /// What a folder holds when it is a data folder of Karibu.
 const OURS: [&str; 5] = ["lock", "karibu.db", "secret.key", "tls", "mail"];
 
+/// In a data folder while `karibu restore` fills it.
+pub(crate) const STAGING: &str = "restoring";
+
 /// A data folder that is there, private and writable.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFolder {
@@ -36,6 +39,13 @@ impl DataFolder {
                 path.display()
             ))
         };
+        if path.join(STAGING).exists() {
+            return Err(Refusal::found(format!(
+                "the data folder {} is being restored, or was when that was interrupted: wait, or empty it and run `karibu \
+                 restore` again",
+                path.display()
+            )));
+        }
         match std::fs::read_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable("made", &error))?;
@@ -71,7 +81,12 @@ impl DataFolder {
 
     /// Its path, as absolute as can be told.
     pub(crate) fn shown(&self) -> String {
-        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+        Self::shown_path(&self.path)
+    }
+
+    /// The same of any path.
+    pub(crate) fn shown_path(path: &Path) -> String {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
     }
 
     /// Locks the folder until the lock is dropped or the process dies.

@@ -1,18 +1,23 @@
 //! Karibu, a self-hosted conference registration platform.
 
 mod background;
+mod backup;
 mod banner;
+mod check;
 mod cli;
 mod columns;
+mod config;
 mod connections;
 mod doors;
 mod events;
 mod folder;
 mod lifecycle;
 mod mails;
+mod moving;
 mod notifications;
 mod patience;
 mod ports;
+mod progress;
 mod refusal;
 mod sample;
 mod serve;
@@ -25,6 +30,7 @@ use std::process::ExitCode;
 use registration::ports::Clock;
 
 use crate::cli::{Asked, Command};
+use crate::lifecycle::Signals;
 use crate::ports::SystemClock;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::Settings;
@@ -52,14 +58,28 @@ fn run() -> Outcome<ExitCode> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| Refusal::found("TLS is set up already, which is a bug of Karibu"))?;
-    let settings = Settings::read(flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Refusal::found(format!("no threads can be started ({error}): raise the limits of this user"))
     })?;
-    let done = runtime.block_on(execute(command, &settings));
+    let done = runtime.block_on(async {
+        match command {
+            // What is wrong with the settings is what it is asked for.
+            Command::Check { json } => check::run(flags, json).await,
+            command => execute(command, &Settings::read(flags)?).await,
+        }
+    });
     // What still runs (a name being resolved, say) is nothing that anybody waits for.
     runtime.shutdown_background();
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Long work that leaves nothing behind when a signal ends it.
+async fn unless_interrupted(work: impl Future<Output = Outcome>) -> Outcome {
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        done = work => done,
+        () = signals.next() => Err(Refusal::found("interrupted: nothing was left behind")),
+    }
 }
 
 async fn execute(command: Command, settings: &Settings) -> Outcome {
@@ -71,6 +91,11 @@ async fn execute(command: Command, settings: &Settings) -> Outcome {
             store.close().await;
             Ok(())
         }
+        Command::Config { json } => config::run(settings, json),
+        Command::Check { .. } => Ok(()),
+        Command::Backup { file } => unless_interrupted(backup::run(&file, settings, SystemClock.now())).await,
+        Command::Move { to } => unless_interrupted(moving::run(&to, settings)).await,
+        Command::Restore { file } => unless_interrupted(backup::restore::run(&file, settings)).await,
         Command::Event(command) => {
             let store = Opened::open(settings, Purpose::Use, settings.migrate == Some(true)).await?;
             let done = events::run(command, store.ports().as_ref(), SystemClock.now()).await;

@@ -106,6 +106,7 @@ impl House<'_> {
             "database watch",
             background::watch_database(store.clone(), clock.clone(), database, metrics.clone()),
         );
+        watch.start("backup watch", background::watch_backups(self.settings.data_dir.clone(), metrics.clone()));
         watch.start("sample event", background::keep_sample_open(store.clone(), clock.clone()));
         work.start("web", {
             let (web, stop) = (web.clone(), web_stop.clone());

@@ -82,6 +82,14 @@ pub(crate) fn lock_database(settings: &Settings) -> Outcome<Option<Lock>> {
     lock(Path::new(&beside), taken).map(Some)
 }
 
+/// The refusal that there is nothing to work with.
+pub(crate) fn no_database(path: &Path) -> Refusal {
+    Refusal::found(format!(
+        "there is no database {} yet: start `karibu serve` or run `karibu migrate` once, or set KARIBU_DATA_DIR to where it is",
+        path.display()
+    ))
+}
+
 async fn open_sqlite(settings: &Settings, path: &Path, purpose: Purpose) -> Outcome<SqliteStore> {
     if purpose == Purpose::SetUp {
         // The default database is in the data folder; the folder of another must be there.
@@ -89,11 +97,13 @@ async fn open_sqlite(settings: &Settings, path: &Path, purpose: Purpose) -> Outc
             DataFolder::prepare(&settings.data_dir)?;
         }
     } else if !path.exists() {
-        return Err(Refusal::found(format!(
-            "there is no database {} yet: start `karibu serve` or run `karibu migrate` once, or set KARIBU_DATA_DIR to where it is",
-            path.display()
-        )));
+        return Err(no_database(path));
     }
+    open_sqlite_file(settings, path).await
+}
+
+/// Opens the SQLite database `path`.
+pub(crate) async fn open_sqlite_file(settings: &Settings, path: &Path) -> Outcome<SqliteStore> {
     SqliteStore::open(path, settings.db_connections).await.map_err(|error| match error {
         StoreError::Corrupt(what) => Refusal::found(format!(
             "the file {} is no database that this version of Karibu can read ({what}): name another with KARIBU_DATABASE_URL, or \

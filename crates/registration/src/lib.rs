@@ -25,6 +25,7 @@ pub mod register;
 pub mod stored;
 pub mod summary;
 pub mod token;
+pub mod transfer;
 pub mod validate;
 
 #[cfg(feature = "contract")]

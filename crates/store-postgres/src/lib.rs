@@ -15,6 +15,7 @@ mod outbox;
 mod register;
 mod registrations;
 mod summary;
+mod transfer;
 mod uploads;
 mod views;
 
@@ -31,6 +32,7 @@ use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
 use crate::error::store_error;
 use crate::gauges::SlowGauges;
+pub use crate::transfer::{Ground, PostgresImport, PostgresSnapshot, TableImport};
 
 /// How long anything waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);

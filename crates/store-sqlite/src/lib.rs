@@ -6,6 +6,7 @@
 
 mod changes;
 mod convert;
+pub mod copy;
 mod erase;
 mod error;
 mod events;
@@ -16,6 +17,7 @@ mod register;
 mod registrations;
 mod summary;
 mod together;
+mod transfer;
 mod uploads;
 mod views;
 
@@ -32,6 +34,7 @@ use tokio::sync::Mutex;
 use crate::error::{is_locked, is_read_only, store_error};
 use crate::file::DatabaseFile;
 use crate::together::Together;
+pub use crate::transfer::SqliteSnapshot;
 
 /// How long anything waits for a connection, and for the lock that another process holds.
 const PATIENCE: Duration = Duration::from_secs(3);

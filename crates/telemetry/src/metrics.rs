@@ -1,6 +1,6 @@
 //! Every metric that Karibu feeds, by typed methods.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -106,6 +106,9 @@ struct Inner {
     mail_attempts: IntCounterVec,
     delivery: Histogram,
     heartbeat: Gauge,
+    last_backup: Gauge,
+    /// A gauge that nothing was ever told to is absent.
+    backup_told: Once,
     database: DatabaseCollector,
 }
 
@@ -155,6 +158,11 @@ impl Metrics {
                 "karibu_notifier_heartbeat_timestamp_seconds",
                 "When the notifier last went round its loop, in Unix time.",
             )?,
+            last_backup: Gauge::new(
+                "karibu_backup_last_success_timestamp_seconds",
+                "When a backup was last made, in Unix time.",
+            )?,
+            backup_told: Once::new(),
             database: DatabaseCollector::new()?,
         };
         let registry = &inner.registry;
@@ -211,6 +219,16 @@ impl Metrics {
     /// The notifier goes round its loop.
     pub fn notifier_heartbeat(&self, now: Timestamp) {
         self.inner.heartbeat.set(now.as_duration().as_secs_f64());
+    }
+
+    /// A backup was last made then.
+    pub fn backup_made(&self, at: Timestamp) {
+        self.inner.last_backup.set(at.as_duration().as_secs_f64());
+        self.inner.backup_told.call_once(|| {
+            if let Err(error) = self.inner.registry.register(Box::new(self.inner.last_backup.clone())) {
+                tracing::error!(%error, "a metric could not be told");
+            }
+        });
     }
 
     /// What was read from the database, or `None` when it could not be read: then these gauges vanish, for a 0 would be a
@@ -270,6 +288,17 @@ mod tests {
             assert_eq!(line(&text, start), Some(value), "{start} in\n{text}");
         }
         assert!(line(&text, "process_resident_memory_bytes").is_some(), "{text}");
+    }
+
+    #[test]
+    fn the_last_backup_is_told_once_there_is_one() {
+        let metrics = Metrics::new("1", "c");
+        assert!(!metrics.render().contains("karibu_backup"));
+        for second in [1_700_000_000, 1_800_000_000] {
+            metrics.backup_made(Timestamp::from_second(second).unwrap());
+        }
+        let told = metrics.render();
+        assert_eq!(line(&told, "karibu_backup_last_success_timestamp_seconds "), Some("1800000000"));
     }
 
     #[test]

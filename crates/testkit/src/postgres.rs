@@ -151,6 +151,30 @@ impl Database {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// Runs statements.
+    pub async fn run(&self, sql: &str) {
+        run(&self.url, sql).await;
+    }
+
+    /// Runs statements and keeps what they took (locks) until the guard goes.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("it is done");
+        Held { _connection: connection }
+    }
+
+    /// The number that a query gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        query.fetch_one(&mut connection).await.expect("it gives a number")
+    }
+}
+
+/// A connection that holds something.
+pub struct Held {
+    _connection: PgConnection,
 }
 
 impl Drop for Database {

@@ -85,6 +85,12 @@ impl Served {
         self.environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     }
 
+    /// Another value of a setting from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(other, _)| other != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Kills it with SIGKILL, as a power cut would.
     pub async fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");

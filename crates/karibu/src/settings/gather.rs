@@ -15,17 +15,35 @@ const FILE: &str = "karibu.toml";
 struct Value {
     text: String,
     called: String,
+    origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A flag of the command line.
+    Flag,
+    /// An environment variable.
+    Environment,
+    /// A file that an environment variable names.
+    NamedFile(String),
+    /// `karibu.toml`.
+    File,
+    /// Nobody set it.
+    Default,
 }
 
 /// All values by the settings' names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
     values: BTreeMap<&'static str, Value>,
+    /// A refusal for each name that is set and no setting.
+    unknown: Vec<Refusal>,
 }
 
 impl Values {
     /// Gathers from the flags given, the process's environment, and the text of `karibu.toml` if there is one. Empty values
-    /// count as not set.
+    /// count as not set. Names that are no setting are left aside, for [`Self::unknown`].
     pub(crate) fn gather(
         flags: impl IntoIterator<Item = (&'static str, String)>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -34,7 +52,12 @@ impl Values {
         let mut values = Self::default();
         for setting in &TABLE {
             if let Some(default) = setting.default {
-                values.set(setting.name, default, format!("the default of {}", table::variable(setting.name)));
+                values.set(
+                    setting.name,
+                    default,
+                    format!("the default of {}", table::variable(setting.name)),
+                    Origin::Default,
+                );
             }
         }
         if let Some(text) = file {
@@ -42,7 +65,7 @@ impl Values {
         }
         values.take_environment(environment)?;
         for (name, text) in flags {
-            values.set(name, &text, format!("--{}", table::flag(name)));
+            values.set(name, &text, format!("--{}", table::flag(name)), Origin::Flag);
         }
         Ok(values)
     }
@@ -58,10 +81,10 @@ impl Values {
         }
     }
 
-    fn set(&mut self, name: &'static str, text: &str, called: String) {
+    fn set(&mut self, name: &'static str, text: &str, called: String, origin: Origin) {
         let text = text.trim();
         if !text.is_empty() {
-            self.values.insert(name, Value { text: text.to_owned(), called });
+            self.values.insert(name, Value { text: text.to_owned(), called, origin });
         }
     }
 
@@ -73,14 +96,15 @@ impl Values {
         for (key, value) in &document {
             let Some(setting) = TABLE.iter().find(|setting| table::key(setting.name) == *key) else {
                 let nearest = table::nearest(key, TABLE.iter().map(|setting| table::key(setting.name)));
-                return Err(Refusal::called(format!(
+                self.unknown.push(Refusal::called(format!(
                     "{FILE} sets `{key}`, which is no setting: did you mean `{nearest}`?"
                 )));
+                continue;
             };
             let text = plain(value).ok_or_else(|| {
                 Refusal::called(format!("{FILE}: `{key}` must be a text, a number, or a list of texts"))
             })?;
-            self.set(setting.name, &text, format!("`{key}` in {FILE}"));
+            self.set(setting.name, &text, format!("`{key}` in {FILE}"), Origin::File);
         }
         Ok(())
     }
@@ -104,23 +128,25 @@ impl Values {
                 (Some(_), Some(_)) => {
                     return Err(Refusal::called(format!("{variable} and {named} are both set: unset one of them")));
                 }
-                (Some(text), None) => self.set(setting.name, &text, variable),
+                (Some(text), None) => self.set(setting.name, &text, variable, Origin::Environment),
                 (None, Some(path)) => {
                     let text = std::fs::read_to_string(&path).map_err(|error| {
                         Refusal::called(format!(
                             "{named} names {path}, which cannot be read ({error}): name a readable text file"
                         ))
                     })?;
-                    self.set(setting.name, &text, format!("{path} (named by {named})"));
+                    let called = format!("{path} (named by {named})");
+                    self.set(setting.name, &text, called, Origin::NamedFile(path));
                 }
                 (None, None) => {}
             }
         }
-        if let Some(unknown) = given.keys().next() {
+        for unknown in given.keys() {
             let known = TABLE.iter().map(|setting| table::variable(setting.name));
             let known = known.flat_map(|variable| [format!("{variable}_FILE"), variable]);
             let nearest = table::nearest(unknown, known);
-            return Err(Refusal::called(format!("{unknown} is set, which is no setting: did you mean {nearest}?")));
+            let refusal = Refusal::called(format!("{unknown} is set, which is no setting: did you mean {nearest}?"));
+            self.unknown.push(refusal);
         }
         Ok(())
     }
@@ -129,6 +155,16 @@ impl Values {
     pub(crate) fn read<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Outcome<Option<T>> {
         let Some(value) = self.values.get(name) else { return Ok(None) };
         parse(&value.text).map(Some).map_err(|advice| self.wrong(name, &advice))
+    }
+
+    /// A refusal for each name that is set and no setting.
+    pub(crate) fn unknown(&self) -> &[Refusal] {
+        &self.unknown
+    }
+
+    /// The value as it was given and where it comes from.
+    pub(crate) fn given(&self, name: &str) -> Option<(&str, &Origin)> {
+        self.values.get(name).map(|value| (value.text.as_str(), &value.origin))
     }
 
     /// The value as a path.
@@ -198,19 +234,24 @@ mod tests {
         let values = gather(&[("LISTEN", "")], &[("KARIBU_LISTEN", ""), ("KARIBU_NONSENSE", "")], file).unwrap();
         assert_eq!(text(&values, "LISTEN").as_deref(), Some("0.0.0.0:8443"));
         assert_eq!(text(&values, "MAIL_FROM"), None);
+        assert!(values.unknown().is_empty());
+    }
+
+    fn unknown(variables: &[(&str, &str)], file: Option<&str>) -> Refusal {
+        gather(&[], variables, file).unwrap().unknown()[0].clone()
     }
 
     #[test]
     fn an_unknown_name_is_refused_with_the_nearest_known_one() {
-        let refusal = gather(&[], &[("KARIBU_PUBLIC_ULR", "x")], None).unwrap_err();
+        let refusal = unknown(&[("KARIBU_PUBLIC_ULR", "x")], None);
         assert_eq!(
             refusal.to_string(),
             "KARIBU_PUBLIC_ULR is set, which is no setting: did you mean KARIBU_PUBLIC_URL?"
         );
         assert_eq!(refusal.code(), 2);
-        let refusal = gather(&[], &[("KARIBU_SMTP_URL_FIEL", "x")], None).unwrap_err();
+        let refusal = unknown(&[("KARIBU_SMTP_URL_FIEL", "x")], None);
         assert!(refusal.to_string().ends_with("did you mean KARIBU_SMTP_URL_FILE?"), "{refusal}");
-        let refusal = gather(&[], &[], Some("publik_url = \"x\"")).unwrap_err();
+        let refusal = unknown(&[], Some("publik_url = \"x\""));
         assert_eq!(
             refusal.to_string(),
             "karibu.toml sets `publik_url`, which is no setting: did you mean `public_url`?"

@@ -15,9 +15,11 @@ use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
 use web::{Limits, Network, RateLimit, UploadQuota};
 
+pub(crate) use self::gather::Origin;
 use self::gather::Values;
+use self::table::Setting;
 use self::values::{Database, Mail, Tls};
-use crate::refusal::Outcome;
+use crate::refusal::{Outcome, Refusal};
 
 /// The settings of a command, each checked by itself. [`ServeSettings`] are those of `serve`, checked together.
 #[derive(Debug)]
@@ -91,12 +93,33 @@ impl Settings {
         Self::from_sources(flags, std::env::vars_os(), file.as_deref())
     }
 
-    fn from_sources(
+    /// The same, for whoever wants to tell all that is wrong: names that are no setting do not keep the others back.
+    pub(crate) fn read_with_unknown(flags: Vec<(&'static str, String)>) -> (Outcome<Self>, Vec<Refusal>) {
+        let gathered = Values::file_in(Path::new("."))
+            .and_then(|file| Values::gather(flags, std::env::vars_os(), file.as_deref()));
+        match gathered {
+            Ok(values) => {
+                let unknown = values.unknown().to_vec();
+                (Self::from_values(values), unknown)
+            }
+            Err(refusal) => (Err(refusal), Vec::new()),
+        }
+    }
+
+    /// From these and no others.
+    pub(crate) fn from_sources(
         flags: Vec<(&'static str, String)>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         file: Option<&str>,
     ) -> Outcome<Self> {
         let values = Values::gather(flags, environment, file)?;
+        match values.unknown().first() {
+            Some(refusal) => Err(refusal.clone()),
+            None => Self::from_values(values),
+        }
+    }
+
+    fn from_values(values: Values) -> Outcome<Self> {
         let data_dir = values.path("DATA_DIR").unwrap_or_default();
         let database = values.read("DATABASE_URL", values::database)?;
         Ok(Self {
@@ -122,8 +145,54 @@ impl Settings {
         })
     }
 
+    /// Where a setting's value comes from, if it has one.
+    pub(crate) fn origin(&self, name: &str) -> Option<&Origin> {
+        self.values.given(name).map(|(_, origin)| origin)
+    }
+
+    /// A setting's value as it was given.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.values.given(name).map(|(text, _)| text)
+    }
+
+    /// The value of a setting as people may see it, and where it comes from. What no one set is told as what holds then.
+    pub(crate) fn shown(&self, setting: &Setting) -> (String, Origin) {
+        let Some((text, origin)) = self.values.given(setting.name) else {
+            return (self.unset(setting.name), Origin::Default);
+        };
+        let text = match setting.name {
+            _ if !setting.secret => text.to_owned(),
+            "DATABASE_URL" if text.starts_with("sqlite:") => text.to_owned(),
+            name if name.ends_with("_URL") => shown_url(text),
+            "SECRET_KEY" => match text.split(',').filter(|key| !key.trim().is_empty()).count() {
+                1 => "(hidden)".to_owned(),
+                keys => format!("(hidden, {keys} keys)"),
+            },
+            _ => "(hidden)".to_owned(),
+        };
+        (text, origin.clone())
+    }
+
+    /// What holds when nobody sets it.
+    fn unset(&self, name: &str) -> String {
+        match name {
+            "PUBLIC_URL" => {
+                let port =
+                    self.values.read("LISTEN", values::address).ok().flatten().map_or(8443, |listen| listen.port());
+                let scheme =
+                    if self.values.given("TLS").is_some_and(|(tls, _)| tls == "off") { "http" } else { "https" };
+                format!("{scheme}://localhost:{port}")
+            }
+            "DATABASE_URL" => format!("sqlite:{}", self.data_dir.join("karibu.db").display()),
+            "MIGRATE" => "auto for serve, off else".to_owned(),
+            "SECRET_KEY" => format!("(in {})", self.data_dir.join("secret.key").display()),
+            "INSTANCE" => self.instance.clone(),
+            _ => String::new(),
+        }
+    }
+
     /// The refusal that a setting's value is of no use.
-    pub(crate) fn wrong(&self, name: &str, advice: &str) -> crate::refusal::Refusal {
+    pub(crate) fn wrong(&self, name: &str, advice: &str) -> Refusal {
         self.values.wrong(name, advice)
     }
 
@@ -219,6 +288,28 @@ impl Settings {
     }
 }
 
+/// A URL as people may see it: without its password.
+pub(crate) fn shown_url(text: &str) -> String {
+    let Ok(mut url) = text.parse::<Url>() else { return "(hidden)".to_owned() };
+    if url.password().is_some() {
+        // The only URLs that cannot have one are those that have none.
+        let _ = url.set_password(Some("***"));
+    }
+    // libpq takes passwords there, too.
+    let keeps = |name: &str| !name.to_ascii_lowercase().contains("password");
+    if url.query_pairs().any(|(name, _)| !keeps(&name)) {
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if keeps(&name) { value.into_owned() } else { "***".to_owned() };
+                (name.into_owned(), value)
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+    }
+    url.into()
+}
+
 /// This machine's name, reduced to what an instance may be called.
 pub(crate) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -243,6 +334,27 @@ mod tests {
     const PUBLIC: (&str, &str) = ("PUBLIC_URL", "https://register.example.org");
     const RELAY: (&str, &str) = ("SMTP_URL", "smtp://relay.example.org");
     const FROM: (&str, &str) = ("MAIL_FROM", "register@example.org");
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        for (name, value, expected) in [
+            (
+                "SMTP_URL",
+                "smtp://u%40x:hunter2@relay.example.org:587?tls=required",
+                "smtp://u%40x:***@relay.example.org:587?tls=required",
+            ),
+            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=require", "postgres://u:***@h/d?sslmode=require"),
+            ("DATABASE_URL", "postgres://u@h/d?password=hunter2", "postgres://u@h/d?password=***"),
+            ("DATABASE_URL", "sqlite:/a/b.db", "sqlite:/a/b.db"),
+            ("SECRET_KEY", "hunter2hunter2hunter2hunter2hunter2", "(hidden)"),
+            ("LISTEN", "127.0.0.1:80", "127.0.0.1:80"),
+        ] {
+            let environment = [(format!("KARIBU_{name}").into(), value.into())];
+            let settings = Settings::from_sources(Vec::new(), environment, None).unwrap();
+            let setting = table::TABLE.iter().find(|setting| setting.name == name).unwrap();
+            assert_eq!(settings.shown(setting), (expected.to_owned(), Origin::Environment));
+        }
+    }
 
     #[test]
     fn every_default_is_valid() {

@@ -1,0 +1,228 @@
+//! `karibu check`: looks at everything that Karibu needs, side by side and in bounded time, changes nothing, and says what to
+//! do about what it finds.
+
+mod certificate;
+mod data;
+mod dns;
+mod public;
+mod sender;
+
+use std::time::Duration;
+
+use mail::{Transport, Verdict};
+use registration::ports::Clock;
+use serde::Serialize;
+
+use self::data::{database, folder};
+use crate::columns::{print, print_json};
+use crate::mails::transport;
+use crate::ports::{SystemClock, SystemRandom};
+use crate::progress::Progress;
+use crate::refusal::{Outcome, Refusal};
+use crate::settings::values::Database;
+use crate::settings::{MailWay, ServeSettings, Settings};
+
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// As it should be.
+    Ok,
+    /// Works, but somebody should know.
+    Warn,
+    /// Does not work.
+    Fail,
+    /// Could not be looked at.
+    #[serde(rename = "not checked")]
+    Skipped,
+}
+
+impl State {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+            Self::Skipped => "not checked",
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    check: &'static str,
+    state: State,
+    found: String,
+    /// What to do about it.
+    todo: Option<String>,
+}
+
+/// Begins a finding.
+const fn found(check: &'static str) -> Finding {
+    Finding { check, state: State::Skipped, found: String::new(), todo: None }
+}
+
+impl Finding {
+    fn ok(self, found: impl Into<String>) -> Self {
+        Self { state: State::Ok, found: found.into(), ..self }
+    }
+
+    fn warn(self, found: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { state: State::Warn, found: found.into(), todo: Some(todo.into()), ..self }
+    }
+
+    fn fail(self, found: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { state: State::Fail, found: found.into(), todo: Some(todo.into()), ..self }
+    }
+
+    fn skipped(self, why: impl Into<String>) -> Self {
+        Self { found: why.into(), ..self }
+    }
+
+    /// A refusal is a finding too: its sentence says both, parted by the first colon that explains.
+    fn refusal(self, refusal: &Refusal) -> Self {
+        let sentence = refusal.to_string();
+        match sentence.split_once(": ") {
+            Some((found, todo)) => self.fail(found, todo),
+            None => self.fail(sentence, "see docs/operating.md"),
+        }
+    }
+}
+
+/// Looks at everything.
+pub(crate) async fn run(flags: Vec<(&'static str, String)>, json: bool) -> Outcome {
+    let findings = {
+        let _progress = Progress::unknown("looking");
+        look(flags).await
+    };
+    if json {
+        print_json(&findings)?;
+    } else {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let todo = finding.todo.clone().unwrap_or_default();
+                vec![finding.state.as_str().to_owned(), finding.check.to_owned(), finding.found.clone(), todo]
+            })
+            .collect();
+        print(&["RESULT", "CHECK", "FOUND", "WHAT TO DO"], &rows);
+    }
+    match findings.iter().filter(|finding| finding.state == State::Fail).count() {
+        0 => Ok(()),
+        failed => Err(Refusal::found(format!("{failed} of {} checks failed", findings.len()))),
+    }
+}
+
+async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
+    let (settings, unknown) = Settings::read_with_unknown(flags);
+    let mut findings: Vec<_> = unknown.iter().map(|refusal| found("settings").refusal(refusal)).collect();
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(refusal) => {
+            findings.push(found("settings").refusal(&refusal));
+            return findings;
+        }
+    };
+    let serve = match settings.serve() {
+        Ok(serve) => Some(serve),
+        Err(refusal) => {
+            findings.push(found("settings").refusal(&refusal));
+            None
+        }
+    };
+    if findings.is_empty() {
+        findings.push(found("settings").ok("known, and fit together; `karibu config` shows them"));
+    }
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").ok().as_deref().and_then(dns::resolver);
+    let address = serve.as_ref().and_then(|serve| serve.mail_from.as_ref()).map(|from| from.address.clone());
+    let selector = settings.given("DKIM_SELECTOR").map(str::to_owned);
+    let records = sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom);
+    let (folder, database, certificate, clock, relay, public, records) = tokio::join!(
+        within("data folder", async { folder(&settings) }),
+        within("database", database(&settings)),
+        within("certificate", async { certificate::look(&settings, serve.as_ref(), SystemClock.now()) }),
+        within("clock", clock(&settings)),
+        within("mail relay", relay(&settings, serve.as_ref())),
+        within("public address", public::look(&settings, serve.as_ref())),
+        records,
+    );
+    findings.extend([folder, database, certificate, clock, relay, public]);
+    findings.extend(records);
+    findings
+}
+
+/// Gives up on what takes too long.
+async fn within(check: &'static str, look: impl Future<Output = Finding>) -> Finding {
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(finding) => finding,
+        Err(_) => found(check).warn(
+            format!("no result within {} s", PATIENCE.as_secs()),
+            "see whether it is very slow or very large, and look again",
+        ),
+    }
+}
+
+/// Whether the clock can be right: not before this program was made, and not another than the database's.
+async fn clock(settings: &Settings) -> Finding {
+    const SYNCHRONISE: &str = "let the machine synchronise its clock (timedatectl set-ntp true, or chrony)";
+    /// A difference that people would notice, and one that breaks links and mails, in seconds.
+    const NOTICED: i64 = 2;
+    const WRONG: i64 = 60;
+    let finding = found("clock");
+    let now = SystemClock.now();
+    let made: i64 = env!("KARIBU_BUILD_TIME").parse().unwrap_or_default();
+    if now.as_second() < made {
+        return finding.fail(format!("it says {now:.0}, before this program was made"), SYNCHRONISE);
+    }
+    let synchronised = std::path::Path::new("/run/systemd/timesync/synchronized").exists();
+    let known = if synchronised { ", synchronised by systemd-timesyncd" } else { "" };
+    let Database::Postgres(url) = &settings.database else {
+        return finding.ok(format!("{now:.0}{known}"));
+    };
+    let theirs = async {
+        let store = store_postgres::PostgresStore::connect(url, 1, settings.ca_file.as_deref()).await?;
+        let theirs = store.now().await;
+        store.close().await;
+        theirs
+    };
+    let Ok(theirs) = theirs.await else {
+        return finding.ok(format!("{now:.0}{known}; the database's is not known"));
+    };
+    let apart = theirs.duration_since(SystemClock.now()).as_secs().abs();
+    let told = format!("{now:.0}, {apart} s from the database's{known}");
+    match apart {
+        WRONG.. => finding.fail(told, SYNCHRONISE),
+        NOTICED.. => finding.warn(told, SYNCHRONISE),
+        _ => finding.ok(told),
+    }
+}
+
+/// Whether the relay would take a mail of ours: EHLO, TLS, AUTH and the sender, without a recipient.
+async fn relay(settings: &Settings, serve: Option<&ServeSettings>) -> Finding {
+    let finding = found("mail relay");
+    let Some(serve) = serve else { return finding.skipped("the settings come first") };
+    let MailWay::Smtp { url, from } = &serve.mail else {
+        return finding.ok("none is set: mails are kept as files in the data folder and leave for nobody");
+    };
+    let transport: std::sync::Arc<dyn Transport> = match transport(settings, serve) {
+        Ok(transport) => transport,
+        Err(refusal) => return finding.refusal(&refusal),
+    };
+    let host = url.host_str().unwrap_or_default();
+    let dialogue = transport.diagnose(None).await;
+    let told: Vec<String> = dialogue.steps.iter().map(|step| format!("{}: {}", step.name, step.told)).collect();
+    match dialogue.steps.iter().find(|step| step.verdict == Verdict::Failed) {
+        None => finding.ok(format!("{host} takes {} as sender; {}", from.address, told.join("; "))),
+        Some(failed) => finding.fail(
+            format!("{host} would take no mail; {}: {}", failed.name, failed.told),
+            failed.advice.clone().unwrap_or_else(|| {
+                "see that host, port, user, password and ?tls= of KARIBU_SMTP_URL are right, and that the relay lets this sender send".to_owned()
+            }),
+        ),
+    }
+}
