@@ -1,6 +1,6 @@
 //! What is carried over is all that there is, and comes in as a whole or not at all.
 
-use registration::contract::setting::{camp, confirmed, content, somebody, upload};
+use registration::contract::setting::{at, camp, confirmed, content, somebody, upload};
 use registration::ports::{Outbox, Registrations, StoreError, StoreResult};
 use registration::transfer::{Cell, Checksum, Kind, RowSink, Snapshot, Summing, TABLES, differences};
 use sqlx::postgres::PgConnection;
@@ -85,7 +85,7 @@ async fn a_store_that_was_carried_over_holds_the_same_and_goes_on_counting() {
     // Numbers that the database gives do not collide with those that came.
     confirmed(&second, &somebody(event)).await;
     assert_eq!(second.latest(event, 10).await.expect("reads").len(), 3);
-    assert!(!second.unassigned(100).await.expect("reads").is_empty());
+    assert!(!second.unassigned(at(0), 100).await.expect("reads").is_empty());
 
     let again = carry(&mut first.snapshot().await.expect("begins"), &second).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
