@@ -282,8 +282,10 @@ async fn problems_of_files(house: &House, stored: &Stored, promised: &[&Entry], 
         let email = entry.email();
         let Some([row]) = stored.registrations.get(email).map(Vec::as_slice) else { continue };
         let told = letters.iter().filter(|letter| letter.to == ORGANIZERS[0]);
-        let mut after = told.filter_map(|letter| letter.text.split_once(text(row, "reference")));
-        let link = after.find_map(|(_, rest)| rest.split_whitespace().find(|word| word.starts_with(&start)));
+        // A mail about several has them all in a list first; the link stands with the details.
+        let mut details = told.flat_map(|letter| letter.text.split("Reference:").skip(1));
+        let mine = details.find(|details| details.trim_start().starts_with(text(row, "reference")));
+        let link = mine.and_then(|details| details.split_whitespace().find(|word| word.starts_with(&start)));
         let Some(link) = link else {
             problems.push(format!("no link to the registration of {email}"));
             continue;
