@@ -206,7 +206,8 @@ pub fn judge(head: &[u8], size: u64, types: &[Media], max_bytes: u64) -> Result<
 pub fn safe_name(original: &str, media: Media) -> String {
     let last = original.rsplit(['/', '\\']).next().unwrap_or_default();
     let printable = |c: &char| !c.is_control() && !is_invisible(*c);
-    let name: String = last.nfc().filter(printable).take(MAX_ORIGINAL).collect();
+    // Composed after the filter: what it takes out may stand between a letter and its accent.
+    let name: String = last.chars().filter(printable).nfc().take(MAX_ORIGINAL).collect();
     let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
     let stem = match name.rsplit_once('.') {
         // "Report v1.2" has no extension, "photo.heic" has.
@@ -302,6 +303,7 @@ mod tests {
             (".htaccess", Media::Pdf, "htaccess.pdf"),
             ("<script>.pdf", Media::Pdf, "<script>.pdf"),
             ("Re\u{301}sume\u{301}.pdf", Media::Pdf, "Résumé.pdf"),
+            ("Re\0\u{301}sume\u{202e}\u{301}.pdf", Media::Pdf, "Résumé.pdf"),
         ] {
             assert_eq!(safe_name(original, media), safe, "{original:?}");
         }

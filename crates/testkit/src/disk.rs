@@ -23,7 +23,7 @@ impl Disk {
 
     /// An ext4 disk of so many MiB, which becomes read-only at its first error. `None` as above.
     pub fn ext4(megabytes: u32) -> Option<Self> {
-        let script = "truncate -s \"$2M\" \"$1/image\" && mkfs.ext4 -q \"$1/image\" &&
+        let script = "dd if=/dev/zero of=\"$1/image\" bs=1M count=\"$2\" status=none && mkfs.ext4 -q \"$1/image\" &&
             mount -o loop,errors=remount-ro \"$1/image\" \"$1/disk\"";
         Self::mount(script, &megabytes.to_string())
     }
