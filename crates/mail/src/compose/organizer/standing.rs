@@ -147,8 +147,8 @@ pub(super) fn table_row(mail: &OrganizerMail<'_>, row: &ListRow) -> [String; 5] 
     [
         name,
         cell(row.organization.as_deref().unwrap_or_default()),
-        countries::name(country, language).unwrap_or(country).to_owned(),
-        event.form.field("category").map_or_else(|| category.to_owned(), |field| in_words(mail, field, category)),
+        countries::name(country, language).map_or_else(|| cell(country), str::to_owned),
+        event.form.field("category").map_or_else(|| cell(category), |field| in_words(mail, field, category)),
         row.created_at.to_zoned(event.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
     ]
 }
