@@ -55,14 +55,14 @@ proptest! {
             _ => (None, text.as_str()),
         };
         if let Ok(number) = to_e164(written, region) {
-            prop_assert_eq!(to_e164(&number, None).as_ref(), Ok(&number));
+            prop_assert_eq!(to_e164(&number, None), Ok(number));
         }
     }
 
     #[test]
     fn a_reference_that_is_read_is_written_the_same(bytes in changed("reference")) {
         if let Ok(reference) = words(&bytes).parse::<Reference>() {
-            prop_assert_eq!(reference.as_str().parse::<Reference>().as_ref(), Ok(&reference));
+            prop_assert_eq!(reference.as_str().parse::<Reference>(), Ok(reference));
         }
     }
 
