@@ -63,6 +63,18 @@ impl Sink {
         self.count()
     }
 
+    /// Waits until no mail has come for some time.
+    pub(crate) async fn quiet(&self) {
+        let mut seen = self.count();
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if self.count() == seen {
+                return;
+            }
+            seen = self.count();
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Taken>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,7 +31,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         ],
     ),
     ("testkit", &["registration", "store-sqlite", "store-postgres", "presentation"]),
-    ("drills", &["registration", "store-sqlite", "store-postgres", "presentation", "mail", "testkit"]),
+    ("drills", &["registration", "store-sqlite", "store-postgres", "testkit"]),
 ];
 
 /// Crates from outside that only some of ours may name.
