@@ -318,8 +318,6 @@ pub(crate) fn host_name() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn serve(pairs: &[(&str, &str)]) -> Outcome<ServeSettings> {
