@@ -4,6 +4,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::refusal::Refusal;
+use crate::registrations::RegistrationsCommand;
 use crate::settings::table::{self, TABLE};
 
 /// Version and commit.
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Events and their forms
     #[command(subcommand, arg_required_else_help = true)]
     Event(EventCommand),
+    /// Those who registered
+    #[command(subcommand, arg_required_else_help = true)]
+    Registrations(RegistrationsCommand),
     /// Mails to organisers and registrants
     #[command(subcommand, arg_required_else_help = true)]
     Notifications(NotificationsCommand),

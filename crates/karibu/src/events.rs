@@ -3,6 +3,9 @@
 use std::io::{Read, Write};
 
 use jiff::Timestamp;
+use presentation::answers::size;
+use presentation::dates;
+use presentation::words::Words;
 use registration::event::{Event, Phase};
 use registration::event_file;
 use registration::language::Language;
@@ -21,7 +24,7 @@ pub(crate) async fn run(command: EventCommand, store: &dyn Store, now: Timestamp
         EventCommand::Import { file, json } => import(store, &file, json, now).await,
         EventCommand::Export { slug } => export(store, &slug).await,
         EventCommand::List { json } => list(store, json, now).await,
-        EventCommand::Stats { slug, json } => stats(store, &slug, json).await,
+        EventCommand::Stats { slug, json } => stats(store, &slug, json, now).await,
     }
 }
 
@@ -143,7 +146,18 @@ async fn list(store: &dyn Store, json: bool, now: Timestamp) -> Outcome {
     Ok(())
 }
 
-async fn stats(store: &dyn Store, slug: &str, json: bool) -> Outcome {
+/// What is kept of registrants, and until when.
+#[derive(Serialize)]
+struct Kept {
+    registrations: u64,
+    erased: u64,
+    attachments: u64,
+    attachment_bytes: u64,
+    attachments_end: Option<String>,
+    answers_end: Option<String>,
+}
+
+async fn stats(store: &dyn Store, slug: &str, json: bool, now: Timestamp) -> Outcome {
     #[derive(Serialize)]
     struct Row {
         slug: String,
@@ -153,12 +167,24 @@ async fn stats(store: &dyn Store, slug: &str, json: bool) -> Outcome {
         registrations: i64,
         status: std::collections::BTreeMap<&'static str, i64>,
         places: Vec<Place>,
+        kept: Kept,
     }
     let event = find(store, slug).await?;
     let totals = store.totals(event.id).await?;
     let summary = store.summary(event.id).await?;
     let pulses = store.pulse().await?;
+    let kept = store.kept_data(event.id).await?;
+    let parsed = event_file::parse(&event.source, event.imported_at).ok();
+    let parsed = parsed.as_ref();
     let row = Row {
+        kept: Kept {
+            registrations: kept.registrations,
+            erased: kept.erased,
+            attachments: kept.attachments,
+            attachment_bytes: kept.attachment_bytes,
+            attachments_end: parsed.and_then(Event::attachments_end).map(|at| at.to_string()),
+            answers_end: parsed.and_then(Event::answers_end).map(|at| at.to_string()),
+        },
         slug: event.slug,
         views: totals.views,
         opened: totals.opened,
@@ -197,10 +223,32 @@ async fn stats(store: &dyn Store, slug: &str, json: bool) -> Outcome {
             .collect();
         print(&["PLACES", "TAKEN", "LEFT", "LIMIT"], &cells);
     }
+    say("");
+    let bytes = size(kept.attachment_bytes, Words::of(Language::En));
+    let cells = [
+        ["registrations".to_owned(), kept.registrations.to_string(), format!("{} of them erased", kept.erased)],
+        ["attachments".to_owned(), kept.attachments.to_string(), bytes],
+    ];
+    print(&["KEPT", "HOW MANY", ""], &cells.map(Vec::from));
+    if let Some(event) = parsed {
+        for (what, end) in
+            [("attachments are deleted", event.attachments_end()), ("answers are erased", event.answers_end())]
+        {
+            say(ending(what, end, event, now));
+        }
+    }
     Ok(())
 }
 
-async fn find(store: &dyn Store, slug: &str) -> Outcome<StoredEvent> {
+/// When something ends, in the event's zone.
+fn ending(what: &str, end: Option<Timestamp>, event: &Event, now: Timestamp) -> String {
+    let Some(end) = end else { return format!("{what} only by hand") };
+    let at = dates::date_time(end, &event.zone, Language::En);
+    if end <= now { format!("{what} since {at}") } else { format!("{what} on {at}") }
+}
+
+/// The event with this slug.
+pub(crate) async fn find(store: &dyn Store, slug: &str) -> Outcome<StoredEvent> {
     if let Some(event) = store.by_slug(slug).await? {
         return Ok(event);
     }

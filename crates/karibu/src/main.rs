@@ -10,6 +10,7 @@ mod config;
 mod connections;
 mod doors;
 mod events;
+mod export;
 mod folder;
 mod lifecycle;
 mod mails;
@@ -19,6 +20,7 @@ mod patience;
 mod ports;
 mod progress;
 mod refusal;
+mod registrations;
 mod sample;
 mod serve;
 mod settings;
@@ -103,6 +105,12 @@ async fn execute(command: Command, settings: &Settings) -> Outcome {
             done
         }
         Command::Mail(command) => mails::run(command, settings).await,
+        Command::Registrations(command) => {
+            let store = Opened::open(settings, Purpose::Use, settings.migrate == Some(true)).await?;
+            let done = registrations::run(command, store.ports(), settings).await;
+            store.close().await;
+            done
+        }
         Command::Notifications(command) => {
             let store = Opened::open(settings, Purpose::Use, settings.migrate == Some(true)).await?;
             let done = notifications::run(command, store.ports().as_ref()).await;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use registration::ports::StoreError;
 
+use crate::columns::plain;
+
 /// Result of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Refusal>;
 
@@ -62,7 +64,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Errors of others may have several lines; ours have one.
+/// Errors of others may have several lines, and what others typed may act on a terminal; ours have one and do not.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    plain(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -1,7 +1,7 @@
 //! Mails as `.eml` files, when no relay is set.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::classify::scrub;
-use crate::{Dialogue, Message, SendError, Transport};
+use crate::{Dialogue, Message, SendError, Transport, mentions};
 
 /// Writes each message as `TIME-ID.eml` into a folder that only its owner can read.
 ///
@@ -26,6 +26,14 @@ impl FolderTransport {
     /// Into this folder, which is made when it is first needed.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
+    }
+
+    /// Removes the mails of an event that were written at `since` or later and name somebody, as the tables of the latest
+    /// registrations do in mails about others. Gives the ids of those mails.
+    pub async fn forget_naming(&self, event: &str, name: &str, since: Timestamp) -> Result<Vec<String>, SendError> {
+        let (folder, name) = (self.folder.clone(), name.to_owned());
+        let header = format!("X-Karibu-Event: {event}\r\n");
+        blocking(move || forget_naming(&folder, header.as_bytes(), &name, since)).await
     }
 }
 
@@ -71,9 +79,14 @@ impl Transport for FolderTransport {
         }
         dialogue
     }
+
+    async fn forget(&self, message_ids: &[String]) -> Result<(), SendError> {
+        let (folder, message_ids) = (self.folder.clone(), message_ids.to_vec());
+        blocking(move || forget(&folder, &message_ids)).await
+    }
 }
 
-async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), SendError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, SendError> {
     let done = tokio::task::spawn_blocking(work).await.map_err(io::Error::other).and_then(|result| result);
     done.map_err(|error| SendError::Relay(scrub(&format!("mail folder: {error}"), "")))
 }
@@ -114,6 +127,56 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&part, folder.join(name))?;
     // The name is only on the disk when the folder is.
     File::open(folder)?.sync_all()
+}
+
+/// Removes mails with what they say; those that are not there are no matter.
+fn forget(folder: &Path, message_ids: &[String]) -> io::Result<()> {
+    if message_ids.is_empty() || !folder.is_dir() {
+        return Ok(());
+    }
+    for message_id in message_ids {
+        let name = file_name(message_id);
+        erase(&folder.join(format!("{name}.tmp")))?;
+        erase(&folder.join(name))?;
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn forget_naming(folder: &Path, event: &[u8], name: &str, since: Timestamp) -> io::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    if !folder.is_dir() {
+        return Ok(ids);
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let file = entry.file_name();
+        let Some(stem) = file.to_str().and_then(|file| file.strip_suffix(".eml")) else { continue };
+        // One that goes in the meantime is no matter.
+        let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+        if Timestamp::try_from(written).is_ok_and(|written| written < since) {
+            continue;
+        }
+        let Ok(mail) = fs::read(entry.path()) else { continue };
+        if mail.windows(event.len()).any(|part| part == event) && mentions::names(&mail, name) {
+            erase(&entry.path())?;
+            ids.push(stem.split_once('-').map_or(stem, |(_, id)| id).to_owned());
+        }
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(ids)
+}
+
+/// Overwrites a file, then removes it: removing alone leaves what it said on the disk.
+fn erase(path: &Path) -> io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let size = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(size), &mut file)?;
+    file.sync_all()?;
+    fs::remove_file(path)
 }
 
 #[cfg(test)]
@@ -159,6 +222,28 @@ mod tests {
 
         let [name] = &names(data.path())[..] else { panic!("one file") };
         assert!(fs::read_to_string(data.path().join(name)).unwrap().contains("Changed meanwhile."));
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_mail_is_overwritten_and_gone_and_others_stay() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("mail");
+        let transport = FolderTransport::new(&folder);
+        transport.forget(&["<nobody@example.org>".to_owned()]).await.unwrap();
+        transport.send(&message()).await.unwrap();
+        let other = "<01a1a5ae-d970-7000-8000-00000000002b@register.example.org>".to_owned();
+        transport.send(&Message { message_id: other, ..message() }).await.unwrap();
+        let file = folder.join("20261104T083102Z-01a1a5ae-d970-7000-8000-00000000002a.eml");
+        // A second name shows what is left of the content.
+        let kept = data.path().join("kept");
+        fs::hard_link(&file, &kept).unwrap();
+
+        let forgotten = [message().message_id, "<../../kept@x>".to_owned()];
+        transport.forget(&forgotten).await.unwrap();
+        transport.forget(&forgotten).await.unwrap();
+        assert_eq!(names(&folder), ["20261104T083102Z-01a1a5ae-d970-7000-8000-00000000002b.eml"]);
+        let content = fs::read(kept).unwrap();
+        assert!(!content.is_empty() && content.iter().all(|byte| *byte == 0));
     }
 
     #[tokio::test]

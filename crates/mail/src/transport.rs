@@ -46,6 +46,12 @@ pub trait Transport: Send + Sync {
         dialogue
     }
 
+    /// Removes what is kept here of messages with these Message-IDs, so that nothing of them is left. A transport that
+    /// hands everything over keeps nothing.
+    async fn forget(&self, _message_ids: &[String]) -> Result<(), SendError> {
+        Ok(())
+    }
+
     /// Ends connections that have been idle for this long, politely.
     async fn close_idle(&self, _for_at_least: Duration) {}
 }

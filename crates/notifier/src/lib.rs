@@ -11,6 +11,7 @@ mod deliver;
 mod gate;
 mod pace;
 mod plan;
+mod retention;
 mod upkeep;
 
 use std::collections::HashMap;

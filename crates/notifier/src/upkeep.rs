@@ -1,4 +1,5 @@
-//! What has to be done now and then beside the mails: folding the summary, throwing abandoned uploads away.
+//! What has to be done now and then beside the mails: folding the summary, throwing abandoned uploads away, and what is
+//! kept no longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use registration::ports::StoreResult;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Desk, Notifier};
+use crate::{Desk, Notifier, retention};
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(2);
@@ -25,9 +26,14 @@ const FOLD_BATCH: u32 = 1000;
 /// How long a connection to the relay is kept without a mail.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Works until `shutdown`. A store that does not answer is asked again at the next look; that it is gone is told by the
-/// outbox, once.
+/// Works until `shutdown`.
 pub(crate) async fn run(desk: Arc<Desk>, shutdown: CancellationToken) {
+    // Side by side: erasing a large event takes its time, and the summary must not wait for it.
+    tokio::join!(look_after(desk.clone(), shutdown.clone()), retention::run(desk, shutdown));
+}
+
+/// A store that does not answer is asked again at the next look; that it is gone is told by the outbox, once.
+async fn look_after(desk: Arc<Desk>, shutdown: CancellationToken) {
     let mut looks = interval(EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reaped: Option<Instant> = None;

@@ -68,6 +68,7 @@ macro_rules! contract_tests {
             files::reaping_spares_fresh_uploads_and_attachments,
             outbox::notifications_wait_in_order_until_a_mail_carries_them,
             outbox::a_mail_whose_notification_is_carried_is_left_out_whole,
+            outbox::the_mails_of_a_registration_are_found,
             outbox::two_notifiers_make_each_mail_once,
             outbox::a_leased_mail_tells_everything_about_itself,
             outbox::two_lessees_never_share_a_mail,

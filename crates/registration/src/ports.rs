@@ -171,6 +171,8 @@ pub trait Outbox: Send + Sync {
     async fn park(&self, id: MailId, error: &str) -> StoreResult<()>;
     /// Mails, newest first; of one event and in one state if given.
     async fn list(&self, event: Option<&str>, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// The mails that tell of a registration, to whomever, newest first.
+    async fn mails_of(&self, registration: RegistrationId) -> StoreResult<Vec<MailRow>>;
     /// Makes parked mails (one, or all with `None`) due again, attempts set to 0. Returns how many.
     async fn resend(&self, id: Option<MailId>) -> StoreResult<u64>;
     /// Makes one mail due again whatever its state, under the same Message-ID. False if there is none.

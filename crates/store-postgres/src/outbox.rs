@@ -215,13 +215,7 @@ impl Outbox for PostgresStore {
     }
 
     async fn list(&self, event: Option<&str>, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
-        let mut query = QueryBuilder::<Postgres>::new(
-            "select m.id, e.slug, m.recipient, m.kind, m.message_id, m.state, m.attempts, m.next_attempt_at,
-                    m.last_error, m.created_at, m.sent_at,
-                    array (select r.reference from notification n join registration r on r.id = n.registration_id
-                           where n.mail_id = m.id order by n.id) as mail_references
-             from mail m join event e on e.id = m.event_id where true",
-        );
+        let mut query = mail_rows();
         if let Some(event) = event {
             query.push(" and e.slug = ").push_bind(event);
         }
@@ -233,6 +227,17 @@ impl Outbox for PostgresStore {
             None => &mut query,
         };
         query.push(" order by m.created_at desc, m.id desc limit ").push_bind(i64::from(limit));
+        within(PATIENCE, async {
+            let rows = query.build().fetch_all(&self.pool).await.map_err(store_error)?;
+            rows.iter().map(mail_row).collect()
+        })
+        .await
+    }
+
+    async fn mails_of(&self, registration: RegistrationId) -> StoreResult<Vec<MailRow>> {
+        let mut query = mail_rows();
+        query.push(" and m.id in (select mail_id from notification where registration_id = ").push_bind(registration.0);
+        query.push(") order by m.created_at desc, m.id desc");
         within(PATIENCE, async {
             let rows = query.build().fetch_all(&self.pool).await.map_err(store_error)?;
             rows.iter().map(mail_row).collect()
@@ -432,6 +437,17 @@ fn entries(registrations: Vec<Uuid>, kinds: &[String], times: &[OffsetDateTime])
         readable(read())
     };
     rows.filter_map(entry).collect()
+}
+
+/// The start of a query for mails, to be narrowed.
+fn mail_rows() -> QueryBuilder<Postgres> {
+    QueryBuilder::new(
+        "select m.id, e.slug, m.recipient, m.kind, m.message_id, m.state, m.attempts, m.next_attempt_at,
+                m.last_error, m.created_at, m.sent_at,
+                array (select r.reference from notification n join registration r on r.id = n.registration_id
+                       where n.mail_id = m.id order by n.id) as mail_references
+         from mail m join event e on e.id = m.event_id where true",
+    )
 }
 
 fn mail_row(row: &PgRow) -> StoreResult<MailRow> {

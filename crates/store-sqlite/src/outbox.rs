@@ -191,13 +191,7 @@ impl Outbox for SqliteStore {
     }
 
     async fn list(&self, event: Option<&str>, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "select m.id, e.slug, m.recipient, m.kind, m.message_id, m.state, m.attempts, m.next_attempt_at,
-                    m.last_error, m.created_at, m.sent_at,
-                    (select json_group_array(r.reference order by n.id) from notification n
-                     join registration r on r.id = n.registration_id where n.mail_id = m.id) as mail_references
-             from mail m join event e on e.id = m.event_id where true",
-        );
+        let mut query = mail_rows();
         if let Some(event) = event {
             query.push(" and e.slug = ").push_bind(event);
         }
@@ -209,6 +203,14 @@ impl Outbox for SqliteStore {
             None => &mut query,
         };
         query.push(" order by m.created_at desc, m.id desc limit ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&self.readers).await.map_err(store_error)?;
+        rows.iter().map(mail_row).collect()
+    }
+
+    async fn mails_of(&self, registration: RegistrationId) -> StoreResult<Vec<MailRow>> {
+        let mut query = mail_rows();
+        query.push(" and m.id in (select mail_id from notification where registration_id = ").push_bind(registration.0);
+        query.push(") order by m.created_at desc, m.id desc");
         let rows = query.build().fetch_all(&self.readers).await.map_err(store_error)?;
         rows.iter().map(mail_row).collect()
     }
@@ -417,6 +419,17 @@ impl WaitingColumns {
 fn window(starts: Option<i64>, ends: Option<i64>) -> StoreResult<Option<Window>> {
     let (Some(starts), Some(ends)) = (starts, ends) else { return Ok(None) };
     Ok(Some(Window { starts: time(starts)?, ends: time(ends)? }))
+}
+
+/// The start of a query for mails, to be narrowed.
+fn mail_rows() -> QueryBuilder<Sqlite> {
+    QueryBuilder::new(
+        "select m.id, e.slug, m.recipient, m.kind, m.message_id, m.state, m.attempts, m.next_attempt_at,
+                m.last_error, m.created_at, m.sent_at,
+                (select json_group_array(r.reference order by n.id) from notification n
+                 join registration r on r.id = n.registration_id where n.mail_id = m.id) as mail_references
+         from mail m join event e on e.id = m.event_id where true",
+    )
 }
 
 fn mail_row(row: &sqlx::sqlite::SqliteRow) -> StoreResult<MailRow> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mail::{Dkim, DkimError, Person};
+use registration::register::SampleOrganizers;
 use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
 use web::{Limits, Network, RateLimit, UploadQuota};
@@ -264,12 +265,27 @@ impl Settings {
         })
     }
 
+    /// Where mails are kept as files.
+    pub(crate) fn mail_folder(&self) -> PathBuf {
+        self.data_dir.join("mail")
+    }
+
+    /// Whom a command beside the server writes to for the sample event. Real people are left in peace: its own organisers
+    /// are told only where the server keeps mails as files, which it shows by the folder it made for them.
+    pub(crate) fn sample_organizers(&self) -> Outcome<SampleOrganizers> {
+        let from = self.values.read("MAIL_FROM", values::mail_from)?;
+        Ok(match self.mail_way(false, from.as_ref())? {
+            MailWay::Folder(folder) if folder.is_dir() => SampleOrganizers::AsWritten,
+            _ => SampleOrganizers::Only(self.values.read("ORGANIZERS", values::addresses)?.unwrap_or_default()),
+        })
+    }
+
     fn mail_way(&self, production: bool, from: Option<&Person>) -> Outcome<MailWay> {
         let way = self.values.read("MAIL", values::mail)?.unwrap_or(Mail::Auto);
         let url = self.values.read("SMTP_URL", values::smtp_url)?;
         match (way, url) {
-            (Mail::File, _) => Ok(MailWay::Folder(self.data_dir.join("mail"))),
-            (Mail::Auto, None) if !production => Ok(MailWay::Folder(self.data_dir.join("mail"))),
+            (Mail::File, _) => Ok(MailWay::Folder(self.mail_folder())),
+            (Mail::Auto, None) if !production => Ok(MailWay::Folder(self.mail_folder())),
             (Mail::Auto, None) => Err(self.wrong(
                 "SMTP_URL",
                 "KARIBU_PUBLIC_URL is not this machine, so mails must leave: set a mail relay (smtp://user:password@host:587), or \

@@ -3,4 +3,5 @@
 mod digests;
 mod life;
 mod relay;
+mod retention;
 mod support;

@@ -18,7 +18,7 @@ use registration::notification::{Kind, MailRow, NewNotification};
 use registration::places::limits;
 use registration::ports::{Clock, Conveyor as _, Events as _, Outbox as _, Random, Registrations as _};
 use registration::reference::Reference;
-use registration::stored::{Columns, EventImport, NewRegistration, Registered, Status, uuid_v7};
+use registration::stored::{Columns, EventImport, NewAttachment, NewRegistration, Registered, Status, uuid_v7};
 use registration::summary::deltas;
 use registration::token::Signer;
 use registration::{SAMPLE_EVENT, event_file};
@@ -65,7 +65,7 @@ pub(crate) struct House {
     pub(crate) data: TempDir,
     pub(crate) store: SqliteStore,
     pub(crate) event: EventId,
-    parsed: Event,
+    pub(crate) parsed: Event,
     next: AtomicU64,
     random: Arc<Counting>,
 }
@@ -90,6 +90,11 @@ impl House {
 
     /// Somebody registers with this mail address; the desk and the person are told.
     pub(crate) async fn register(&self, email: &str) -> RegistrationId {
+        self.register_with(email, Vec::new()).await
+    }
+
+    /// The same with files.
+    pub(crate) async fn register_with(&self, email: &str, attachments: Vec<NewAttachment>) -> RegistrationId {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let mut random = [0; 10];
         random[2..].copy_from_slice(&n.to_be_bytes());
@@ -115,7 +120,7 @@ impl House {
             columns: Columns { name: "Thoko Banda".to_owned(), email: email.to_owned(), ..Columns::default() },
             language: Language::Fr,
             request_id: format!("request-{n}"),
-            attachments: Vec::new(),
+            attachments,
             places: Vec::new(),
             when_full: WhenFull::Waiting,
             notifications: vec![to(DESK, Kind::Registered, Language::En), to(email, Kind::Confirmation, Language::Fr)],

@@ -58,6 +58,23 @@ pub async fn notifications_wait_in_order_until_a_mail_carries_them(store: &dyn S
     assert_eq!(store.make(&[]).await.expect("makes").mails, 0);
 }
 
+pub async fn the_mails_of_a_registration_are_found(store: &dyn Store) {
+    let event = camp(store, &[]).await;
+    let (first, second) = (somebody(event), somebody(event));
+    confirmed(store, &first).await;
+    assert_eq!(store.mails_of(first.id).await.expect("lists"), Vec::new());
+    make_all(store).await;
+    confirmed(store, &second).await;
+    make_all(store).await;
+    let all = store.list(None, None, 10).await.expect("lists");
+    for one in [&first, &second] {
+        let own: Vec<_> =
+            all.iter().filter(|row| row.references.contains(&one.reference.to_string())).cloned().collect();
+        assert_eq!(own.len(), 2);
+        assert_eq!(store.mails_of(one.id).await.expect("lists"), own);
+    }
+}
+
 pub async fn a_mail_whose_notification_is_carried_is_left_out_whole(store: &dyn Store) {
     let event = camp(store, &[]).await;
     for _ in 0..2 {
