@@ -1,4 +1,4 @@
-//! Signatures by DomainKeys Identified Mail (RFC 6376, RFC 8463): relaxed/relaxed, RSA or Ed25519, by ring.
+//! Signatures by DKIM (RFC 6376, RFC 8463): relaxed/relaxed, RSA or Ed25519, by ring.
 
 use std::fmt;
 
@@ -144,7 +144,7 @@ fn der(pem: &str) -> Option<Vec<u8>> {
     matches!(kind, "PRIVATE KEY" | "RSA PRIVATE KEY").then(|| STANDARD.decode(base64).ok()).flatten()
 }
 
-/// An RSA public key as SubjectPublicKeyInfo (RFC 5280), which is what verifiers expect.
+/// An RSA public key as `SubjectPublicKeyInfo` (RFC 5280), which is what verifiers expect.
 fn public_key_info(key: &[u8]) -> Vec<u8> {
     // rsaEncryption with NULL parameters (RFC 3279).
     const ALGORITHM: [u8; 15] =

@@ -87,7 +87,8 @@ fn entries<'a>(sample: &'a Sample, records: &'a [Record], same_person: &'a [Refe
 }
 
 fn window(starts: &str, ends: &str) -> Window {
-    Window { starts: starts.parse().unwrap(), ends: ends.parse().unwrap(), part: 1 }
+    let at = |text: &str| text.parse().expect("a time");
+    Window { starts: at(starts), ends: at(ends), part: 1 }
 }
 
 #[test]

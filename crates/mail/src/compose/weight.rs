@@ -71,8 +71,7 @@ fn option(option: &Choice) -> usize {
 /// The longest of the languages, in the text and in the HTML part, in quoted-printable with its soft line breaks.
 fn text(text: &Text) -> usize {
     let cost = |c: char| match c {
-        '<' | '>' | '&' | '"' | '\'' => 6,
-        '=' => 6,
+        '<' | '>' | '&' | '"' | '\'' | '=' => 6,
         c if c.is_ascii() => 2,
         c => 6 * c.len_utf8(),
     };

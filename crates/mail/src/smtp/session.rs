@@ -58,10 +58,9 @@ impl Session {
     /// Encrypts as the settings want it, unless it is.
     pub(super) async fn secure(&mut self, relay: &Relay) -> Result<(), Fault> {
         match &relay.encryption {
-            Encryption::Wrapped(_) | Encryption::None => Ok(()),
             Encryption::Required(tls) => self.encrypt(relay, tls).await,
             Encryption::Opportunistic(tls) if self.connection.can_starttls() => self.encrypt(relay, tls).await,
-            Encryption::Opportunistic(_) => Ok(()),
+            Encryption::Wrapped(_) | Encryption::Opportunistic(_) | Encryption::None => Ok(()),
         }
     }
 
