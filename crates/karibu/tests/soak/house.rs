@@ -1,5 +1,7 @@
 //! A running Karibu with everything around it: a database of either engine, a real relay and an event of its own.
 
+use std::time::Duration;
+
 use testkit::ledger::Ledger;
 use testkit::letters::{Letter, letters};
 use testkit::postgres::{Database, database};
@@ -84,7 +86,9 @@ impl House {
 
     /// Somebody who registers for the event.
     pub(crate) fn person(&self) -> Registrant {
-        Registrant::new(self.served.client(), &self.served.url(), EVENT)
+        // A machine that drills a dozen houses at once may stall for longer than other tests would wait.
+        let client = self.served.client_builder().timeout(Duration::from_secs(120)).build().unwrap();
+        Registrant::new(client, &self.served.url(), EVENT)
     }
 
     /// The relay.

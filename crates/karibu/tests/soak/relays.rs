@@ -76,6 +76,8 @@ async fn fail(engine: Engine, (name, mode, effect): Case) -> (&'static str, Coun
         }
     };
     come(&mut entries, 2).await;
+    // Connections that are open would miss what happens at the beginning of a dialogue: they break first.
+    house.relay().set_mode(Mode::Refuse);
     house.relay().set_mode(mode);
     come(&mut entries, 4).await;
     let met = match effect {
