@@ -96,7 +96,7 @@ async fn execute(command: Command, settings: &Settings) -> Outcome {
         Command::Config { json } => config::run(settings, json),
         Command::Check { .. } => Ok(()),
         Command::Backup { file } => unless_interrupted(backup::run(&file, settings, SystemClock.now())).await,
-        Command::Move { to } => unless_interrupted(moving::run(&to, settings)).await,
+        Command::Move { to } => unless_interrupted(Box::pin(moving::run(&to, settings))).await,
         Command::Restore { file } => unless_interrupted(backup::restore::run(&file, settings)).await,
         Command::Event(command) => {
             let store = Opened::open(settings, Purpose::Use, settings.migrate == Some(true)).await?;

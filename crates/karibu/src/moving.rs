@@ -8,6 +8,7 @@ use registration::transfer::{Cell, Checksum, RowSink, Snapshot, Summing, TABLES,
 use store_postgres::{Ground, PostgresStore, TableImport};
 use store_sqlite::{SqliteSnapshot, SqliteStore, copy};
 
+use crate::backup::hex;
 use crate::columns::{print, say};
 use crate::folder::{DataFolder, lock};
 use crate::progress::Progress;
@@ -27,13 +28,10 @@ pub(crate) async fn run(to: &str, settings: &Settings) -> Outcome {
              and set KARIBU_DATA_DIR to the folder that shall move",
         ));
     };
-    let url = match database(to) {
-        Ok(Database::Postgres(url)) => url,
-        _ => {
-            return Err(Refusal::called(
-                "--to names no PostgreSQL database: give postgres://user:password@host:5432/database",
-            ));
-        }
+    let Ok(Database::Postgres(url)) = database(to) else {
+        return Err(Refusal::called(
+            "--to names no PostgreSQL database: give postgres://user:password@host:5432/database",
+        ));
     };
     if !path.exists() {
         return Err(store::no_database(path));
@@ -89,7 +87,7 @@ struct Moved {
 impl Moved {
     fn rows(&self) -> Vec<Vec<String>> {
         let row = |(table, sum): (&Table, &Checksum)| {
-            let start: String = sum.sha256[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            let start = hex(&sum.sha256[..8]);
             vec![table.name.to_owned(), sum.rows.to_string(), format!("{start}…")]
         };
         TABLES.iter().zip(&self.sums).map(row).collect()

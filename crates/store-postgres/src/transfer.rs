@@ -63,7 +63,7 @@ impl PostgresStore {
         let mut connection = plain_connection(&self.options).await?;
         within(PIECE, async {
             let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
-            let (migrated, named): (bool, bool) = sqlx::query_as(
+            let (migrated, any_of_ours): (bool, bool) = sqlx::query_as(
                 "select to_regclass('_sqlx_migrations') is not null,
                         exists (select from unnest($1::text[]) as name where to_regclass(quote_ident(name)) is not null)",
             )
@@ -72,7 +72,7 @@ impl PostgresStore {
             .await
             .map_err(store_error)?;
             if !migrated {
-                return Ok(if named { Ground::Foreign } else { Ground::Bare });
+                return Ok(if any_of_ours { Ground::Foreign } else { Ground::Bare });
             }
             let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations where success")
                 .fetch_all(&mut connection)
@@ -82,7 +82,7 @@ impl PostgresStore {
             Ok(if applied.iter().any(|version| !known.contains(version)) {
                 Ground::Newer
             } else if known.iter().any(|version| !applied.contains(version)) {
-                if named { Ground::Older } else { Ground::Bare }
+                if any_of_ours { Ground::Older } else { Ground::Bare }
             } else {
                 Ground::Ready
             })

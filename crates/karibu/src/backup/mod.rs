@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use registration::ports::StoreError;
 use store_sqlite::copy;
 
+pub(crate) use self::archive::hex;
 use self::archive::{DATABASE, Manifest, Writer, is_mail};
 use crate::columns::say;
 use crate::folder::write_private;
@@ -57,7 +58,7 @@ pub(crate) async fn run(file: &str, settings: &Settings, now: Timestamp) -> Outc
     });
     let manifest =
         manifest.await.map_err(|_| Refusal::found("the backup failed by a bug of Karibu: please report it"))??;
-    target.take(written)?;
+    target.take(&written)?;
     remember(settings, now);
     report(file, &target.path, &manifest, settings);
     Ok(())
@@ -153,7 +154,7 @@ impl Target {
     }
 
     /// Gives a finished file its name, for good.
-    fn take(&self, written: Temporary) -> Outcome {
+    fn take(&self, written: &Temporary) -> Outcome {
         let named = std::fs::rename(&written.path, &self.path).and_then(|()| File::open(&self.folder)?.sync_all());
         named.map_err(|error| unwritten(&self.path.display().to_string(), &StoreError::Unavailable(told(&error))))
     }

@@ -1,5 +1,6 @@
 //! The data folder and the database.
 
+use std::cmp::Ordering;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -119,18 +120,16 @@ async fn sqlite(path: &Path) -> Finding {
             .fail(format!("SQLite: {shown}: {error}"), "see its owner, its mode, its disk, and what else uses it");
     }
     let known = copy::known_schema();
-    if health.schema > known {
-        finding.warn(
+    match health.schema.cmp(&known) {
+        Ordering::Greater => finding.warn(
             format!("SQLite: {shown} was used by a newer Karibu (schema {}, known here {known})", health.schema),
             "use that version again, if something is amiss",
-        )
-    } else if health.schema < known {
-        finding.warn(
+        ),
+        Ordering::Less => finding.warn(
             format!("SQLite: {shown} is older than this version (schema {} of {known})", health.schema),
             "make a backup; the next start changes it",
-        )
-    } else {
-        finding.ok(format!("SQLite: {shown} is whole and writable, schema {known}"))
+        ),
+        Ordering::Equal => finding.ok(format!("SQLite: {shown} is whole and writable, schema {known}")),
     }
 }
 

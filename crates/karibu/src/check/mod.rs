@@ -98,7 +98,8 @@ impl Finding {
 pub(crate) async fn run(flags: Vec<(&'static str, String)>, json: bool) -> Outcome {
     let findings = {
         let _progress = Progress::unknown("looking");
-        look(flags).await
+        // Many looks at once are a large future.
+        Box::pin(look(flags)).await
     };
     if json {
         print_json(&findings)?;

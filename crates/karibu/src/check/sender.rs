@@ -40,7 +40,7 @@ pub(super) async fn records(
         },
         other => other,
     };
-    vec![spf(&domain, own), dkim_of(&domain, selector, dkim), dmarc_of(&domain, dmarc)]
+    vec![spf(&domain, own), dkim_of(&domain, selector, dkim), dmarc_of(&domain, &dmarc)]
 }
 
 fn spf(domain: &str, answer: Result<Answer, String>) -> Finding {
@@ -92,11 +92,11 @@ fn dkim_of(domain: &str, selector: Option<&str>, answer: Option<Result<Answer, S
     }
 }
 
-fn dmarc_of(domain: &str, answer: Result<Answer, String>) -> Finding {
+fn dmarc_of(domain: &str, answer: &Result<Answer, String>) -> Finding {
     let finding = found("DMARC");
-    let records = match &answer {
+    let records = match answer {
         Ok(answer) => starting(answer, "v=dmarc1"),
-        Err(why) => return finding.skipped(why),
+        Err(why) => return finding.skipped(why.clone()),
     };
     match &records[..] {
         [] => finding.warn(

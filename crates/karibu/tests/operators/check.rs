@@ -56,7 +56,9 @@ async fn a_site_that_is_well_is_found_well_and_one_that_is_down_is_not() {
     let mut served = Served::start(KARIBU, &[("INSTANCE", "here")]).await;
     let (code, all, complaint) = check(&served, &[]).await;
     assert_eq!((code, complaint.as_str()), (0, ""), "{all:?}");
-    for name in ["settings", "data folder", "database", "certificate", "clock", "mail relay", "public address"] {
+    // How full the disk is is the machine's affair.
+    assert_ne!(state(&all, "data folder"), "fail", "{all:?}");
+    for name in ["settings", "database", "certificate", "clock", "mail relay", "public address"] {
         assert_eq!(state(&all, name), "ok", "{all:?}");
     }
     assert!(found(&all, "public address").ends_with("is answered by here"), "{all:?}");

@@ -222,8 +222,8 @@ pub async fn the_same_address_or_name_and_organisation_is_the_same_person(store:
     let event = camp(store, &[]).await;
     let named = |name: &str, email: &str, organization: Option<&str>| {
         let mut new = somebody(event);
-        new.columns.name = name.to_owned();
-        new.columns.email = email.to_owned();
+        name.clone_into(&mut new.columns.name);
+        email.clone_into(&mut new.columns.email);
         new.columns.organization = organization.map(str::to_owned);
         new
     };
@@ -269,7 +269,7 @@ pub async fn an_address_that_registers_twice_is_kept_aside_where_one_is_allowed(
     assert!(matches!(again, Registered::Existing(existing) if existing.id == second.id), "it is idempotent");
 
     let mut other = once(event, WhenFull::Waiting);
-    other.columns.email = "other@example.org".to_owned();
+    "other@example.org".clone_into(&mut other.columns.email);
     confirmed(store, &other).await;
     let third = once(event, WhenFull::Waiting);
     assert_eq!(store.register(&third).await, Ok(Registered::Duplicate(Status::Waiting)), "as a first one would be");

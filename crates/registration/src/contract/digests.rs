@@ -70,7 +70,7 @@ pub async fn an_address_gets_so_many_mails_a_day_and_no_more(store: &dyn Store) 
     assert_eq!((made.mails, made.withheld), (all + MAILS_A_DAY as usize, 2), "organisers get all of theirs");
     assert_eq!(store.unassigned(at(60), 100).await.expect("reads"), []);
     let mut again = somebody(event);
-    again.notifications[1].recipient = "T.BANDA@example.org".to_owned();
+    "T.BANDA@example.org".clone_into(&mut again.notifications[1].recipient);
     confirmed(store, &again).await;
     let waiting = store.unassigned(at(60), 100).await.expect("reads");
     let mails: Vec<_> = waiting.iter().map(mail_of).collect();
