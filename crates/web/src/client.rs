@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
 
-    /// The address of a request from `peer` with these lines of X-Forwarded-For; 10.0.0.0/8 and fd00::/8 are proxies.
+    /// The address of a request from `peer` with these lines of X-Forwarded-For; `10.0.0.0/8` and `fd00::/8` are proxies.
     fn from(peer: &str, lines: &[&str]) -> String {
         let mut request = Request::builder();
         for line in lines {

@@ -25,6 +25,7 @@ pub struct Shell<'a> {
 }
 
 /// A [`Shell`] as the templates read it.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing to the templates, and any of them go together")]
 pub(super) struct Frame<'a> {
     pub(super) w: &'static Words,
     pub(super) lang: Language,

@@ -78,16 +78,14 @@ impl Submitted<'_> {
         if self.is_registered().await? {
             return Ok(None);
         }
-        Ok(Some(match wait {
-            Some(wait) => {
-                let banner = Banner::TooMany { wait };
-                self.ask(StatusCode::TOO_MANY_REQUESTS, banner, opened, Some(wait)).await
-            }
-            None => {
-                let banner = if trap { Banner::Trap } else { Banner::TooFast };
-                self.ask(StatusCode::UNPROCESSABLE_ENTITY, banner, opened, None).await
-            }
-        }))
+        let asked = if let Some(wait) = wait {
+            let banner = Banner::TooMany { wait };
+            self.ask(StatusCode::TOO_MANY_REQUESTS, banner, opened, Some(wait)).await
+        } else {
+            let banner = if trap { Banner::Trap } else { Banner::TooFast };
+            self.ask(StatusCode::UNPROCESSABLE_ENTITY, banner, opened, None).await
+        };
+        Ok(Some(asked))
     }
 
     /// The form with a message, under the same submission.
