@@ -1,6 +1,7 @@
 //! Output of commands: tables for people, JSON for programs. What others wrote never acts on a terminal.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use serde::Serialize;
 
@@ -83,7 +84,8 @@ pub(crate) fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for c in json.chars() {
         if (c.is_control() && c != '\n') || is_invisible_control(c) {
-            harmless.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // Writing into a text cannot fail; all of these have four digits.
+            let _ = write!(harmless, "\\u{:04x}", u32::from(c));
         } else {
             harmless.push(c);
         }

@@ -293,7 +293,7 @@ async fn an_export_to_a_full_disk_leaves_no_file_and_the_old_one_as_it_was() {
         assert!(complaint.contains("does not fit") && complaint.lines().count() == 1, "{name}: {complaint}");
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "before");
         let left: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(left, [target.clone()]);
+        assert_eq!(left, std::slice::from_ref(&target));
         std::fs::remove_file(target).unwrap();
     }
     for line in [

@@ -110,8 +110,8 @@ impl Message {
         let id: String = local.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
         let parts = MultiPart::alternative()
             .boundary(format!("=_karibu_{id}"))
-            .singlepart(SinglePart::plain(self.text.clone()))
-            .singlepart(SinglePart::html(self.html.clone()));
+            .singlepart(SinglePart::plain(without_nul(&self.text)))
+            .singlepart(SinglePart::html(without_nul(&self.html)));
         let message =
             builder.multipart(parts).map_err(|error| SendError::Refused(scrub(&error.to_string(), &self.to)))?;
         Ok(message.formatted())
@@ -137,6 +137,11 @@ pub(crate) fn address(text: &str) -> Option<Address> {
     }
     let domain = if domain.is_ascii() { domain.to_owned() } else { url::Host::parse(domain).ok()?.to_string() };
     Address::new(local, domain).ok()
+}
+
+/// A NUL may not stand in a message (RFC 5322, 3.1).
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn display_name(person: &Person) -> Option<String> {

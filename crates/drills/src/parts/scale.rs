@@ -5,15 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use mail::compose::{Entry, Envelope, OrganizerMail, organizer, rows_wanted};
-use presentation::urls::Urls;
-use registration::event_file;
-use registration::form::Form;
-use registration::language::Language;
-use registration::notification::Kind;
 use registration::ports;
-use registration::token::Signer;
 use store_postgres::PostgresStore;
 use store_sqlite::SqliteStore;
 use testkit::postgres::{Options, Postgres};

@@ -59,7 +59,7 @@ fn harmless(text: &str) -> String {
     let begins =
         |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}');
     // Some programs pass over white space before they look.
-    let seen = text.trim_start_matches(|c: char| c == ' ' || c == '\n' || c == '\u{feff}' || c == '\u{a0}');
+    let seen = text.trim_start_matches([' ', '\n', '\u{feff}', '\u{a0}']);
     if text.starts_with(begins) || seen.starts_with(begins) { format!("'{text}") } else { text.to_owned() }
 }
 

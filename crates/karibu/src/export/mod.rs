@@ -78,7 +78,7 @@ pub(crate) async fn export(store: &dyn Store, event: &StoredEvent, export: &Expo
     let Some(target) = &export.output else {
         let mut csv = Csv::new(BufWriter::new(io::stdout()), export.bom);
         return heard(
-            fill(store, event, export, &mut csv, |error| unheard(&error))
+            fill(store, event, export, &mut csv, |error| unheard(&error), None)
                 .await
                 .and_then(|_| csv.into_inner().flush().map_err(|error| unheard(&error))),
         );

@@ -32,7 +32,11 @@ struct Known {
 /// Shows it.
 pub(super) async fn show(store: &dyn Store, event: &StoredEvent, id: RegistrationId, json: bool) -> Outcome {
     let known = read(store, event, id).await?;
-    if json { as_json(&known) } else { as_text(&known) }
+    if json {
+        return as_json(&known);
+    }
+    say_all(&known);
+    Ok(())
 }
 
 async fn read(store: &dyn Store, event: &StoredEvent, id: RegistrationId) -> Outcome<Known> {
@@ -94,16 +98,18 @@ fn as_json(known: &Known) -> Outcome {
         same_person: &'a [String],
         duplicate_of: Option<&'a str>,
     }
-    let file = |file: &'_ FileRow| -> (uuid::Uuid, &'static str, u64) { (file.id.0, file.media.mime(), file.size) };
     print_json(&[Everything {
         row: Row::from(&known.record),
         answers: &known.record.answers,
         files: known
             .files
             .iter()
-            .map(|row| {
-                let (id, media, size) = file(row);
-                File { id, field: &row.field, name: &row.name, media, size }
+            .map(|file| File {
+                id: file.id.0,
+                field: &file.field,
+                name: &file.name,
+                media: file.media.mime(),
+                size: file.size,
             })
             .collect(),
         mails: known
@@ -130,7 +136,7 @@ fn as_json(known: &Known) -> Outcome {
     }])
 }
 
-fn as_text(known: &Known) -> Outcome {
+fn say_all(known: &Known) {
     let record = &known.record;
     say(format_args!("{}  {}", record.reference, record.status.as_str()));
     say(format_args!(
@@ -190,7 +196,6 @@ fn as_text(known: &Known) -> Outcome {
         .map(|row| vec![format!("{:.0}", row.at), row.action.clone(), row.detail.clone().unwrap_or_default()])
         .collect();
     print(&["AT", "WHAT HAPPENED", "DETAIL"], &rows);
-    Ok(())
 }
 
 /// Questions and answers; answers of several lines keep them.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use testkit::registrant::{Registrant, location};
+use testkit::serve::PATIENCE;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -100,8 +101,8 @@ async fn kill_again_and_again(engine: Engine, rounds: usize) {
         let answers = Arc::new(Notify::new());
         let submit = |client| tokio::spawn(submit_until_killed(house.person(), first + client, answers.clone()));
         let clients: Vec<_> = (0..CLIENTS).map(submit).collect();
-        // Anywhere from the first answer on, while the others are on their way.
-        answers.notified().await;
+        // Anywhere from the first answer on, while the others are on their way; a stalled machine may give none.
+        let _ = tokio::time::timeout(PATIENCE, answers.notified()).await;
         tokio::time::sleep(Duration::from_millis(dice.below(1_200))).await;
         house.served.kill().await;
         let mut round = Vec::new();
