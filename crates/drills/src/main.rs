@@ -1,6 +1,9 @@
 //! Measures a Karibu that users would run: `drills PART… [--quick] [--binary FILE] [--perf FOLDER] [--document FILE --run TEXT]`;
 //! `ci/bench` calls it. Everything is started, bounded and ended here; a failure ends it with a sentence.
 
+#![expect(clippy::cast_precision_loss, reason = "what is counted here is far below 2^52")]
+#![expect(clippy::format_push_string, clippy::format_collect, reason = "statements are put together once")]
+
 mod comparators;
 mod generate;
 mod house;

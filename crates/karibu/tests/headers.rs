@@ -8,14 +8,14 @@ const KARIBU: &str = env!("CARGO_BIN_EXE_karibu");
 
 /// The score of a page, with what it is made of printed.
 async fn scored(client: &reqwest::Client, url: &str) -> i32 {
-    let answer = client.get(url).send().await.unwrap();
+    let answer = client.get(url).send().await.expect("it answers");
     let headers: Vec<(String, String)> = answer
         .headers()
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
     let status = answer.status();
-    let body = answer.text().await.unwrap();
+    let body = answer.text().await.expect("a page");
     let points = tests(&Answer { headers: &headers, body: &body });
     let score = score(&points);
     println!("{status} {url}: {score}");

@@ -10,8 +10,8 @@ use registration::reference::Reference;
 /// All seeds of a fuzz target.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/").to_owned() + target;
-    let entries = std::fs::read_dir(folder).unwrap();
-    let seeds: Vec<_> = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    let entries = std::fs::read_dir(folder).expect("the seeds");
+    let seeds: Vec<_> = entries.map(|entry| std::fs::read(entry.expect("a file").path()).expect("reads")).collect();
     assert!(!seeds.is_empty());
     seeds
 }

@@ -6,7 +6,7 @@ use testkit::serve::{Served, wait_for};
 
 use crate::engines::BINARY;
 
-/// The key "Enter", as WebDriver writes it.
+/// The key "Enter", as `WebDriver` writes it.
 const ENTER: &str = "\u{e007}";
 
 /// Writes a PDF to this machine's disk, for the file chooser.

@@ -99,8 +99,8 @@ async fn fail(engine: Engine, (name, mode, effect): Case) -> (&'static str, Coun
     come(&mut entries, 2).await;
     outbox_is_empty(&house).await;
     if effect == Effect::Parked {
-        let (code, _, complaint) = house.served.command(&["notifications", "resend", "--parked"]).await;
-        assert_eq!(code, 0, "{complaint}");
+        let (exit, _, complaint) = house.served.command(&["notifications", "resend", "--parked"]).await;
+        assert_eq!(exit, 0, "{complaint}");
         outbox_is_empty(&house).await;
     }
     let (counts, mut wrong) = reckon(&house, &entries).await;

@@ -274,7 +274,9 @@ async fn a_thousand_in_a_burst_are_in_exactly_one_mail_of_each_organiser() {
                 mail.text.split_whitespace().filter_map(reference_in).collect();
             assert!(references.len() <= 50, "{} in one mail", references.len());
             assert!(mail.raw.len() <= 1_000_000, "{} bytes", mail.raw.len());
-            references.into_iter().for_each(|one| *times.entry(one).or_default() += 1);
+            for one in references {
+                *times.entry(one).or_default() += 1;
+            }
         }
         for reference in &all {
             assert_eq!(times.get(reference.as_str()), Some(&1), "{reference} to {organizer}");
