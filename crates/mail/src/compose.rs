@@ -83,7 +83,7 @@ pub struct Window {
 pub struct OrganizerMail<'a> {
     /// What every mail has.
     pub envelope: Envelope<'a>,
-    /// What it tells, oldest first; 1 to 50, whose [`weight`]s are at most [`MAX_WEIGHT`] in all.
+    /// What it tells, oldest first; 1 to 50, whose [`weight()`]s are at most [`MAX_WEIGHT`] in all.
     pub entries: &'a [Entry<'a>],
     /// The time it is about, if it is a digest.
     pub window: Option<Window>,
