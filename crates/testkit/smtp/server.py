@@ -273,11 +273,13 @@ async def main():
     while True:
         mode = Control.read()
         if mode["number"] != number:
-            if mode["mode"] == "refuse" and listener:
-                listener.close()
+            if mode["mode"] == "refuse":
                 for server in list(OPEN):
-                    server.transport.abort()
-                listener = None
+                    if server.transport:
+                        server.transport.abort()
+                if listener:
+                    listener.close()
+                    listener = None
             if mode["mode"] != "refuse" and not listener:
                 listener = await asyncio.get_running_loop().create_server(
                     serve, "127.0.0.1", port, ssl=context if tls == "implicit" else None, backlog=512
@@ -286,6 +288,11 @@ async def main():
                 print("ready", port, flush=True)
             number = mode["number"]
             Control.seen()
+        if mode["mode"] == "refuse":
+            # Again and again: one that was being accepted or encrypted a moment ago opens only now.
+            for server in list(OPEN):
+                if server.transport:
+                    server.transport.abort()
         await asyncio.sleep(0.005)
 
 
