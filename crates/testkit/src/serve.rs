@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -188,10 +189,23 @@ impl Drop for Served {
     }
 }
 
-/// A port that is free now.
+/// A port that is free now. It is below those that the system gives to connections going out (on Linux from 32,768), of which
+/// one could take it before a server does; tests that run at the same time begin to look at different places.
+///
+/// # Panics
+/// When none of some thousand ports is free.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+    const FIRST: u32 = 12_000;
+    const MANY: u32 = 20_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let place = std::process::id().wrapping_mul(7_919);
+    let ports = (0..MANY).map(|_| {
+        let next = place.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+        (FIRST + next % MANY) as u16
+    });
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut free_ones = ports.filter(free);
+    free_ones.next().expect("a port is free")
 }
 
 /// Waits until `condition` gives something, looking every 20 ms.
