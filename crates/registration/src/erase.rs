@@ -1,4 +1,5 @@
-//! Use case: everything about a registrant is erased, because they asked for it or the event's retention ends.
+//! Use case: everything about a registrant is erased, because they asked for it. (What an event's
+//! retention ends is erased by the notifier, and nobody is told of each.)
 
 use crate::cancel::EventAt;
 use crate::ids::RegistrationId;
@@ -22,10 +23,5 @@ impl Desk {
             self.conveyor.wake(id);
         }
         Ok(erasure)
-    }
-
-    /// Erases a registration because the event's retention ended: nobody is told of each.
-    pub async fn expire(&self, id: RegistrationId) -> Result<Erasure, StoreError> {
-        self.store.erase(id, &[], self.clock.now()).await
     }
 }
