@@ -294,23 +294,22 @@ async fn without_enough<'a>(
         return Ok((mails.iter().collect(), Vec::new()));
     }
     let got = sqlx::query!(
-        r#"select lower(one.address) as "address!", (
+        r#"select lower(one.address) as "key!", (
                select count(*) from mail m
                where m.kind in ('confirmation', 'duplicate') and lower(m.recipient) = lower(one.address)
                  and m.created_at > now() - interval '24 hours') as "n!"
-           from unnest($1::text[]) one (address)"#,
+           from unnest($1::text[]) with ordinality one (address, position) order by one.position"#,
         &addresses
     );
-    let got = got.fetch_all(tx).await.map_err(store_error)?;
-    // The rows come as the addresses went, in their order: what PostgreSQL calls the same address is its matter.
-    let mut keys = addresses.into_iter().zip(got).collect::<std::collections::VecDeque<_>>();
+    // What PostgreSQL calls the same address is its matter, so the key comes from there, in the order of the mails.
+    let mut got = got.fetch_all(tx).await.map_err(store_error)?.into_iter();
     let mut counts: HashMap<String, i64> = HashMap::new();
     let (mut fine, mut enough) = (Vec::new(), Vec::new());
     for mail in mails {
         if mail.kind.is_to_registrant()
-            && let Some((_, row)) = keys.pop_front()
+            && let Some(row) = got.next()
         {
-            let count = counts.entry(row.address).or_insert(row.n);
+            let count = counts.entry(row.key).or_insert(row.n);
             if *count >= i64::from(MAILS_A_DAY) {
                 enough.push(mail);
                 continue;
