@@ -134,7 +134,8 @@ impl Registrations for PostgresStore {
     }
 
     async fn overwrite_erased(&self) -> StoreResult<()> {
-        // The server overwrites what was erased when its autovacuum comes by; its write-ahead log is its own matter.
+        // Nothing to be done from here: autovacuum gives the space of old rows to new ones, and until then their bytes may
+        // stand in the server's files; its write-ahead log and backups end by the server's own rules.
         Ok(())
     }
 
