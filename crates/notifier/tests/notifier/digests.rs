@@ -192,9 +192,9 @@ async fn the_samples_organisers_get_each_at_once_and_all_at_six_in_the_evening()
     let all = letters(&folder);
     let daily = to(&all, DAILY);
     assert_eq!(daily.len(), 2);
-    assert!(
-        daily[1].text.contains("Nakato") && !daily[1].text.contains(first.as_str()) || daily[0].text.contains("Nakato")
-    );
+    // Files are named by when a mail was made, so today's comes after yesterday's.
+    assert!(daily[0].text.contains(first.as_str()) && !daily[0].text.contains("Nakato"));
+    assert!(daily[1].text.contains("Nakato") && !daily[1].text.contains(first.as_str()));
     // A day on which nothing happened has no mail.
     conference.clock.set("2026-06-04T16:01:00Z");
     conference.quiet().await;
@@ -218,7 +218,7 @@ async fn a_window_missed_while_all_was_down_is_sent_late_and_once() {
     let daily = to(&all, DAILY);
     assert_eq!(daily.len(), 2, "one for each window");
     for reference in [missed, later] {
-        assert_eq!(daily.iter().filter(|letter| letter.text.contains(reference.as_str())).count(), 2 - 1);
+        assert_eq!(daily.iter().filter(|letter| letter.text.contains(reference.as_str())).count(), 1);
     }
     for notifier in both {
         notifier.stop().await;
