@@ -40,6 +40,7 @@ impl House {
             ("MAIL_FROM", "bench@example.org"),
             ("ORGANIZERS", "desk@example.org"),
             ("INSTANCE", "bench"),
+            ("LOG", "info"),
         ];
         settings.extend(wide_open(binary)?);
         settings.extend(database.map(|url| ("DATABASE_URL", url)));
@@ -54,7 +55,7 @@ impl House {
 
     /// Processor time of the process so far.
     pub(crate) fn cpu(&self) -> Duration {
-        crate::machine::cpu(self.served.pid())
+        crate::machine::cpu(self.served.pid()).total()
     }
 
     /// Imports the sample under another name and waits until its form is served.

@@ -5,18 +5,37 @@ use std::time::Duration;
 /// Ticks a second in `/proc`; 100 on every Linux.
 const TICKS: u64 = 100;
 
-/// Processor time of a process and the children it waited for, in user and kernel mode.
-pub(crate) fn cpu(pid: u32) -> Duration {
+/// Processor time of a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cpu {
+    /// In its own code.
+    pub(crate) user: Duration,
+    /// In the kernel on its behalf.
+    pub(crate) kernel: Duration,
+}
+
+impl Cpu {
+    /// Both together.
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.kernel
+    }
+}
+
+/// Processor time of a process so far, with all its threads.
+pub(crate) fn cpu(pid: u32) -> Cpu {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name in brackets may hold anything; the fields begin after it. utime is the 14th of all.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 1_000 / TICKS)
+    let time = |field: usize| {
+        let ticks: u64 = fields.get(field).and_then(|ticks| ticks.parse().ok()).unwrap_or_default();
+        Duration::from_millis(ticks * 1_000 / TICKS)
+    };
+    Cpu { user: time(11), kernel: time(12) }
 }
 
 /// Processor time of this process.
 pub(crate) fn own_cpu() -> Duration {
-    cpu(std::process::id())
+    cpu(std::process::id()).total()
 }
 
 /// The children of a process.

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::parts::{Run, form, mail, register, scale, start};
+use crate::parts::{Run, cost, form, mail, register, scale, start};
 
 /// All parts, the quiet ones first.
-const PARTS: [&str; 5] = ["start", "form", "register", "mail", "scale"];
+const PARTS: [&str; 6] = ["start", "form", "register", "cost", "mail", "scale"];
 
 /// What was asked for.
 struct Asked {
@@ -57,6 +57,7 @@ async fn drill() -> Result<()> {
             "start" => start::run(&run).await,
             "form" => form::run(&run).await,
             "register" => register::run(&run).await,
+            "cost" => cost::run(&run).await,
             "mail" => mail::run(&run).await,
             _ => scale::run(&run).await,
         }?;
@@ -89,6 +90,11 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked> {
             other => return Err(Error::other(format!("{other:?} is no part; there are {}", PARTS.join(", ")))),
         }
     }
+    // It is started in folders of its own.
+    asked.run.binary = std::fs::canonicalize(&asked.run.binary)
+        .map_err(|error| Error::other(format!("{}: {error}", asked.run.binary)))?
+        .display()
+        .to_string();
     if asked.parts.is_empty() {
         asked.parts = PARTS.map(str::to_owned).to_vec();
     }

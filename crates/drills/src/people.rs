@@ -53,11 +53,12 @@ pub(crate) async fn open(port: u16, trust: &Trust, slug: &str, many: usize) -> R
     Ok(all)
 }
 
-/// Answers of the kind that people give, another address each time.
+/// Answers of the kind that people give, of somebody else each time: many of one name would be many possible duplicates.
 fn answers() -> Filled {
     static COUNTER: AtomicU64 = AtomicU64::new(1);
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-    Filled::sample("Odhiambo").with("email", &format!("somebody-{n}@example.org"))
+    let ending: String = format!("{n:o}").bytes().map(|digit| char::from(b'a' + digit - b'0')).collect();
+    Filled::sample(&format!("Odhiambo {ending}")).with("email", &format!("somebody-{n}@example.org"))
 }
 
 impl Person {

@@ -77,7 +77,7 @@ impl Nginx {
     }
 
     fn cpu(&self) -> Duration {
-        machine::children(self.master.id()).into_iter().map(machine::cpu).sum()
+        machine::children(self.master.id()).into_iter().map(|worker| machine::cpu(worker).total()).sum()
     }
 }
 

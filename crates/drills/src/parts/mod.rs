@@ -1,5 +1,6 @@
 //! What can be measured, a part each.
 
+pub(crate) mod cost;
 pub(crate) mod form;
 pub(crate) mod mail;
 pub(crate) mod register;
@@ -30,7 +31,7 @@ impl Run {
     pub(crate) fn profile(&self, name: &str, pid: u32, time: Duration) -> Result<Option<Child>> {
         let Some(folder) = &self.profiles else { return Ok(None) };
         let mut command = Command::new("perf");
-        command.args(["record", "-q", "-g", "--call-graph", "dwarf,16384", "-F", "199", "-p", &pid.to_string(), "-o"]);
+        command.args(["record", "-q", "-g", "--call-graph", "dwarf,8192", "-F", "999", "-p", &pid.to_string(), "-o"]);
         command.arg(folder.join(format!("{name}.perf"))).args(["--", "sleep", &time.as_secs().to_string()]);
         command.stdout(Stdio::null()).spawn().map(Some).map_err(Error::other)
     }

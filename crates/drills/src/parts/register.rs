@@ -1,4 +1,4 @@
-//! Accepted registrations a second, against the same statements in the bare database; and what one costs.
+//! Accepted registrations a second, against the same statements in the bare database.
 
 use std::io::{Error, Result};
 use std::time::Duration;
@@ -12,7 +12,6 @@ use crate::house::{FREE, House, LIMITED};
 use crate::load::{self, Load, quantile};
 use crate::people;
 use crate::report::{Section, Want, verdict};
-use crate::sink::Sink;
 
 /// More than are registered in a second.
 const MOST_A_SECOND: usize = 6_000;
@@ -55,7 +54,6 @@ pub(crate) async fn run(run: &Run) -> Result<Section> {
             row(&mut section, &format!("PostgreSQL, {}, {clients}", event(limited)), &load, rate, (0.5, 0.7));
         }
     }
-    drop(house);
     section.note(
         "A POST of the sample's form with a 20 kB PDF, answered 303 after the commit is on the disk. “bare” is pgbench, or a loop \
          over SQLite, running the statements of the store's transaction with the same file, with the same durability. The relay is \
@@ -63,14 +61,6 @@ pub(crate) async fn run(run: &Run) -> Result<Section> {
             .to_owned(),
     );
 
-    for engine in ["SQLite", "PostgreSQL"] {
-        let sink = Sink::start().await?;
-        server.run("drop database if exists cost").await;
-        server.run("create database cost").await;
-        let url = server.url("cost");
-        let house = House::start(&run.binary, (engine == "PostgreSQL").then_some(url.as_str()), &sink.url()).await?;
-        cost(run, &mut section, engine, &house, &sink).await?;
-    }
     Ok(section)
 }
 
@@ -106,42 +96,4 @@ fn row(section: &mut Section, what: &str, load: &Load, bare: f64, targets: (f64,
         format!("{ratio:.2}"),
         verdict(ratio, Want::AtLeast, targets.0, Some(targets.1)),
     ]);
-}
-
-/// Processor time of a registration, from the first request to the last mail.
-async fn cost(run: &Run, section: &mut Section, engine: &str, house: &House, sink: &Sink) -> Result<()> {
-    let many = run.scale(2_000, 400);
-    let people = people::open(house.port, &house.trust, FREE, many).await?;
-    let (before, mails) = (house.cpu(), sink.count());
-    let mut profile =
-        run.profile(&format!("cost-{}", engine.to_lowercase()), house.served.pid(), Duration::from_secs(6))?;
-    let load = load::run(house.port, &house.trust, 8, people, Duration::from_secs(30)).await?;
-    // Each registrant's own; how many the organiser gets is the notifier's business.
-    settle(sink, mails + load.accepted).await;
-    let cpu = house.cpu().saturating_sub(before);
-    if let Some(profile) = &mut profile {
-        profile.wait()?;
-    }
-    let each = cpu.as_secs_f64() * 1e3 / load.accepted as f64;
-    section.note(format!(
-        "{engine}: **{each:.2} ms CPU per registration**, web and notifier, {} registrations and {} mails, {:.0}/s accepted while \
-         mails went out. {}",
-        load.accepted,
-        sink.count() - mails,
-        load.rate(),
-        verdict(each, Want::AtMost, 0.6, Some(0.4))
-    ));
-    Ok(())
-}
-
-/// Waits until at least so many mails came and no more follow.
-async fn settle(sink: &Sink, least: usize) {
-    let mut seen = sink.wait_for(least, Duration::from_secs(60)).await;
-    loop {
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
-        if sink.count() == seen {
-            return;
-        }
-        seen = sink.count();
-    }
 }
