@@ -110,8 +110,8 @@ impl Message {
         let id: String = local.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
         let parts = MultiPart::alternative()
             .boundary(format!("=_karibu_{id}"))
-            .singlepart(SinglePart::plain(without_nul(&self.text)))
-            .singlepart(SinglePart::html(without_nul(&self.html)));
+            .singlepart(SinglePart::plain(canonical(&self.text)))
+            .singlepart(SinglePart::html(canonical(&self.html)));
         let message =
             builder.multipart(parts).map_err(|error| SendError::Refused(scrub(&error.to_string(), &self.to)))?;
         Ok(message.formatted())
@@ -139,9 +139,20 @@ pub(crate) fn address(text: &str) -> Option<Address> {
     Address::new(local, domain).ok()
 }
 
-/// A NUL may not stand in a message (RFC 5322, 3.1).
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+/// Text as a message holds it: lines end with CRLF, and a NUL may not stand there (RFC 5322, 2.1 and 3.1). lettre would make
+/// the ends of lines, too, moving the rest of the text for each.
+fn canonical(text: &str) -> String {
+    let mut canonical = String::with_capacity(text.len() + text.len() / 16);
+    let mut before = ' ';
+    for c in text.chars() {
+        match c {
+            '\n' if before != '\r' => canonical.push_str("\r\n"),
+            '\0' => canonical.push('\u{fffd}'),
+            _ => canonical.push(c),
+        }
+        before = c;
+    }
+    canonical
 }
 
 fn display_name(person: &Person) -> Option<String> {
