@@ -38,6 +38,10 @@ use crate::refusal::{Outcome, Refusal};
 use crate::settings::Settings;
 use crate::store::{Opened, Purpose};
 
+/// SQLite's, too. The C library's keeps what a burst took; settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
