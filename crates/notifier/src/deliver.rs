@@ -1,10 +1,10 @@
 //! One mail's way: load, compose, hand over, mark.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mail::compose::{
     ConfirmationMail, DuplicateMail, Entry, Envelope, OrganizerMail, Window, confirmation, duplicate, organizer,
     rows_wanted,
@@ -12,10 +12,10 @@ use mail::compose::{
 use mail::{Message, SendError};
 use presentation::urls;
 use registration::form::{FieldKind, Form};
-use registration::notification::{Kind, LeasedEntry, LeasedMail};
+use registration::ids::RegistrationId;
+use registration::notification::{Kind, LeasedMail};
 use registration::ports::{StoreError, StoreResult};
-use registration::reference::Reference;
-use registration::stored::{FileRow, Record};
+use registration::stored::{Dossier, Record};
 use telemetry::MailOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -37,29 +37,6 @@ enum Fate {
     RelayFault(String),
     Retry(SendError),
     Park(String),
-}
-
-/// What an organiser's mail tells of one registration.
-struct Told {
-    kind: Kind,
-    at: Timestamp,
-    record: Record,
-    form: Arc<Form>,
-    files: Vec<FileRow>,
-    same_person: Vec<Reference>,
-}
-
-impl Told {
-    fn entry(&self) -> Entry<'_> {
-        Entry {
-            kind: self.kind,
-            at: self.at,
-            record: &self.record,
-            form: &self.form,
-            files: &self.files,
-            same_person: &self.same_person,
-        }
-    }
 }
 
 /// Why a mail could not be composed.
@@ -192,17 +169,21 @@ impl Desk {
         if mail.kind.is_to_registrant() {
             return self.compose_to_registrant(mail, envelope).await;
         }
-        let mut told = Vec::with_capacity(mail.entries.len());
+        let dossiers = self.dossiers(mail).await?;
+        let mut entries = Vec::with_capacity(mail.entries.len());
         for entry in &mail.entries {
-            told.extend(self.told_of(entry).await?);
+            let Some((dossier, form)) = dossiers.get(&entry.registration) else { continue };
+            // Whom somebody may be is of use when they come.
+            let same_person = if entry.kind == Kind::Registered { &dossier.same_person[..] } else { &[] };
+            let (record, files) = (&dossier.record, &dossier.files);
+            entries.push(Entry { kind: entry.kind, at: entry.at, record, form, files, same_person });
         }
-        if told.is_empty() {
+        if entries.is_empty() {
             return Err(NotComposed::Never("its registrations are gone"));
         }
         let summary = store.summary(mail.event).await?;
         let rows = store.latest(mail.event, rows_wanted(&summary)).await?;
         let pulse = store.pulse().await?.into_iter().find(|pulse| pulse.id == mail.event);
-        let entries: Vec<Entry<'_>> = told.iter().map(Told::entry).collect();
         Ok(organizer(&OrganizerMail {
             envelope,
             entries: &entries,
@@ -236,17 +217,19 @@ impl Desk {
         Ok(confirmation(&ConfirmationMail { envelope, record: &record, form: &form, attach_link }))
     }
 
-    /// What an organiser's mail tells of one registration; `None` if it is not there.
-    async fn told_of(&self, entry: &LeasedEntry) -> Result<Option<Told>, NotComposed> {
-        let store = self.notifier.store.as_ref();
-        let Some(record) = store.get(entry.registration).await? else { return Ok(None) };
-        let form = self.form(&record).await?;
-        let files = store.files(record.id).await?;
-        let same_person = match entry.kind {
-            Kind::Registered => store.same_person(record.id).await?,
-            _ => Vec::new(),
-        };
-        Ok(Some(Told { kind: entry.kind, at: entry.at, record, form, files, same_person }))
+    /// What is known of the registrations that a mail tells of, each with the form it answered; those that are gone are left
+    /// out.
+    async fn dossiers(&self, mail: &LeasedMail) -> Result<HashMap<RegistrationId, (Dossier, Arc<Form>)>, NotComposed> {
+        let mut ids: Vec<RegistrationId> = mail.entries.iter().map(|entry| entry.registration).collect();
+        // A digest may tell of one registration twice: that it came, and that it was cancelled.
+        ids.sort_unstable();
+        ids.dedup();
+        let mut dossiers = HashMap::with_capacity(ids.len());
+        for dossier in self.notifier.store.dossiers(&ids).await? {
+            let form = self.form(&dossier.record).await?;
+            dossiers.insert(dossier.record.id, (dossier, form));
+        }
+        Ok(dossiers)
     }
 
     async fn form(&self, record: &Record) -> Result<Arc<Form>, NotComposed> {

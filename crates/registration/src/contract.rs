@@ -89,6 +89,7 @@ macro_rules! contract_tests {
             changing::registrations_are_found_and_streamed_in_every_status,
             changing::attachments_of_an_event_are_dropped_a_few_at_a_time,
             changing::the_same_address_or_name_and_organisation_is_the_same_person,
+            changing::dossiers_come_in_the_order_asked_for_and_each_with_its_own,
             changing::an_address_that_registers_twice_is_kept_aside_where_one_is_allowed,
             changing::of_twenty_with_one_address_at_once_one_stands,
             digests::a_digests_notifications_wait_for_the_end_of_their_window,

@@ -3,6 +3,8 @@
 //! A notification (registration × recipient × kind) is written in the registration's transaction. The notifier makes
 //! mails of notifications: a mail is the unit of delivery, its Message-ID and its notifications are fixed when it is made.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 
 use crate::ids::{EventId, MailId, RegistrationId};
@@ -131,6 +133,44 @@ pub struct NewMail {
     pub window: Option<Window>,
     /// The notifications it carries, frozen; 1 to 50.
     pub notifications: Vec<i64>,
+}
+
+/// Parts mails into those to be made and those whose address, a registrant's, got enough for a day. `got` tells of each
+/// mail to a registrant, in their order: what its address is counted under, and how many it got in the last 24 hours.
+#[must_use]
+pub fn without_enough(
+    mails: &[NewMail],
+    got: impl IntoIterator<Item = (String, i64)>,
+) -> (Vec<&NewMail>, Vec<&NewMail>) {
+    let mut got = got.into_iter();
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    mails.iter().partition(|mail| {
+        if !mail.kind.is_to_registrant() {
+            return true;
+        }
+        let Some((address, earlier)) = got.next() else { return true };
+        let count = counts.entry(address).or_insert(earlier);
+        *count += 1;
+        *count <= i64::from(MAILS_A_DAY)
+    })
+}
+
+/// Those mails whose notifications are all `free` (carried by no mail, not withheld): what one of them carries is not free for
+/// the later ones.
+#[must_use]
+pub fn carried_by_none(mails: Vec<&NewMail>, free: impl IntoIterator<Item = i64>) -> Vec<&NewMail> {
+    let mut free: HashSet<i64> = free.into_iter().collect();
+    let mut made = mails;
+    made.retain(|mail| {
+        let whole = !mail.notifications.is_empty() && mail.notifications.iter().all(|id| free.contains(id));
+        if whole {
+            for id in &mail.notifications {
+                free.remove(id);
+            }
+        }
+        whole
+    });
+    made
 }
 
 /// What making mails came to.

@@ -8,8 +8,9 @@ use crate::ids::{EventId, FileId, MailId, RegistrationId, SubmissionId};
 use crate::notification::{LeasedMail, Made, MailRow, MailState, NewMail, NewNotification, PendingNotification};
 use crate::reference::Reference;
 use crate::stored::{
-    Change, Erasure, EventImport, EventPulse, Existing, FileChange, FileRow, HistoryRow, Imported, KeptData, ListRow,
-    NewAttachment, NewRegistration, OutboxDepth, Record, Registered, StatusChange, StoredEvent, ViewCount, ViewTotals,
+    Change, Dossier, Erasure, EventImport, EventPulse, Existing, FileChange, FileRow, HistoryRow, Imported, KeptData,
+    ListRow, NewAttachment, NewRegistration, OutboxDepth, Record, Registered, StatusChange, StoredEvent, ViewCount,
+    ViewTotals,
 };
 use crate::summary::Summary;
 
@@ -91,9 +92,9 @@ pub trait Registrations: Send + Sync {
     async fn stream(&self, event: EventId, after: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<Record>>;
     /// What happened to a registration, oldest first.
     async fn history(&self, id: RegistrationId) -> StoreResult<Vec<HistoryRow>>;
-    /// References of other registrations of the same event that are alive and have the same address, or the same name and
-    /// organisation; oldest first, 10 at most.
-    async fn same_person(&self, id: RegistrationId) -> StoreResult<Vec<Reference>>;
+    /// What an organiser is told of each registration, in the order of the ids; those that are not there are left out. As many
+    /// questions to the database for fifty as for one.
+    async fn dossiers(&self, ids: &[RegistrationId]) -> StoreResult<Vec<Dossier>>;
     /// Changes a status with history, counters of places, counts and notifications.
     async fn change_status(&self, change: &StatusChange) -> StoreResult<Change>;
     /// Adds files or replaces them, with history and notifications.

@@ -411,6 +411,18 @@ pub struct ListRow {
     pub created_at: Timestamp,
 }
 
+/// What an organiser is told of a registration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dossier {
+    /// The registration.
+    pub record: Record,
+    /// Its files, in the order of their ids.
+    pub files: Vec<FileRow>,
+    /// References of other registrations of the same event that are alive and have the same address, or the same name and
+    /// organisation; oldest first, 10 at most.
+    pub same_person: Vec<Reference>,
+}
+
 /// A stored file, of an upload or of a registration, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {

@@ -1,12 +1,42 @@
 //! PostgreSQL's errors as the desk knows them. No text that is passed on holds a stored value, an answer or a password.
 
 use std::io::ErrorKind;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use registration::ports::StoreError;
 use sqlx::error::DatabaseError;
 
+/// How long all sessions are asked before they are used, after one was broken or could not write.
+const SUSPICION: Duration = Duration::from_secs(60);
+
+/// When a session was last found to be of no use. Of the whole process: what is known of one server makes another one's
+/// sessions be asked for a minute, no more.
+static USELESS: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a session was of no use a short while ago, so that others may be.
+pub(crate) fn sessions_are_suspect() -> bool {
+    USELESS.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() < SUSPICION)
+}
+
+/// Whether an error is the session's own: it broke, its server goes down, or it may not write. Another one may do.
+pub(crate) fn is_of_the_session(error: &sqlx::Error) -> bool {
+    let useless = match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(error) => {
+            matches!(error.code().as_deref(), Some("25006" | "57P01" | "57P02" | "57P05" | "08003" | "08006"))
+        }
+        _ => false,
+    };
+    if useless {
+        *USELESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+    useless
+}
+
 /// What an error of sqlx means.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+    is_of_the_session(&error);
     match error {
         sqlx::Error::Database(error) => database_error(&*error),
         sqlx::Error::PoolTimedOut => unavailable("no connection in time"),

@@ -6,11 +6,13 @@
 
 mod changes;
 mod convert;
+mod dossiers;
 mod erase;
 mod error;
 mod events;
 mod gauges;
 mod health;
+mod making;
 mod outbox;
 mod register;
 mod registrations;
@@ -30,7 +32,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use crate::error::store_error;
+use crate::error::{is_of_the_session, store_error};
 use crate::gauges::SlowGauges;
 pub use crate::transfer::{Ground, PostgresImport, PostgresSnapshot, TableImport};
 
@@ -39,6 +41,10 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 
 /// How long a port call may take; longer than the server's own limits, which tell more.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long after its use a session is trusted to be whole and writable. Asking costs a round trip each time, which is much
+/// where many come; a busy session that breaks fails its statement anyway, and then all are asked for a while.
+const TRUSTED: Duration = Duration::from_millis(100);
 
 /// How long a migration may wait for another process's and then run.
 const MIGRATION: Duration = Duration::from_secs(30 * 60);
@@ -100,9 +106,12 @@ impl PostgresStore {
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE)
             .max_lifetime(Duration::from_secs(5 * 60))
-            // Takes the place of sqlx's ping: a broken connection fails here, a read-only one is closed.
+            // Takes the place of sqlx's ping: a broken connection that was idle fails here, a read-only one is closed.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(can_write(connection)))
+            .before_acquire(|connection, used| {
+                let trusted = used.idle_for < TRUSTED && !error::sessions_are_suspect();
+                Box::pin(async move { Ok(trusted || can_write(connection).await?) })
+            })
             .connect_lazy_with(options.clone().options(LIMITS));
         Ok(Self { pool, options, slow_gauges: Arc::default() })
     }
@@ -161,7 +170,14 @@ impl PostgresStore {
     /// rolled back.
     async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
         let pool = self.pool.clone();
-        match tokio::spawn(async move { pool.begin().await }).await {
+        let begun = tokio::spawn(async move {
+            match pool.begin().await {
+                // Trusted, and broken: nothing was asked of it yet, so the next one does as well.
+                Err(error) if is_of_the_session(&error) => pool.begin().await,
+                begun => begun,
+            }
+        });
+        match begun.await {
             Ok(begun) => begun.map_err(store_error),
             Err(_) => Err(StoreError::Unavailable("it is being closed".to_owned())),
         }
@@ -178,6 +194,7 @@ async fn plain_connection(options: &PgConnectOptions) -> StoreResult<PgConnectio
     within(ACQUIRE, async { options.connect().await.map_err(store_error) }).await
 }
 
+/// Whether a session may write; one of a server that became a standby may not.
 async fn can_write(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let read_only: String =
         sqlx::query_scalar("select current_setting('transaction_read_only')").fetch_one(connection).await?;

@@ -1,23 +1,21 @@
 //! From notifications to mails that are sent. "Now" is PostgreSQL's own, in every statement.
 
-use std::collections::{HashMap, HashSet};
-
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
 use registration::notification::{
-    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+    LeasedEntry, LeasedMail, Made, MailRow, MailState, NewMail, PendingNotification, Window,
 };
 use registration::ports::{Outbox, StoreResult};
 use registration::stored::OutboxDepth;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::convert::{kind, language, mail_state, micros, time, to_time};
 use crate::error::store_error;
-use crate::{PATIENCE, PostgresStore, gauges, within};
+use crate::{PATIENCE, PostgresStore, gauges, making, within};
 
 #[async_trait]
 impl Outbox for PostgresStore {
@@ -55,32 +53,7 @@ impl Outbox for PostgresStore {
     }
 
     async fn make(&self, mails: &[NewMail]) -> StoreResult<Made> {
-        if mails.is_empty() {
-            return Ok(Made::default());
-        }
-        within(PATIENCE, async {
-            let mut tx = self.begin().await?;
-            lock_making(&mut tx).await?;
-            let mut free = lock_free(&mut tx, mails).await?;
-            let (mails, enough) = without_enough(&mut tx, mails).await?;
-            let withheld = withhold(&mut tx, &enough).await?;
-            // A notification that an earlier mail of these carries is carried for the later ones.
-            let made: Vec<&NewMail> = mails
-                .into_iter()
-                .filter(|mail| {
-                    let wanted: HashSet<i64> = mail.notifications.iter().copied().collect();
-                    let whole = !wanted.is_empty() && wanted.is_subset(&free);
-                    if whole {
-                        free.retain(|id| !wanted.contains(id));
-                    }
-                    whole
-                })
-                .collect();
-            insert_mails(&mut tx, &made).await?;
-            tx.commit().await.map_err(store_error)?;
-            Ok(Made { mails: made.len(), withheld })
-        })
-        .await
+        within(PATIENCE, making::make(self, mails)).await
     }
 
     async fn lease(&self, limit: u32, lease: SignedDuration) -> StoreResult<Vec<LeasedMail>> {
@@ -274,122 +247,6 @@ impl Outbox for PostgresStore {
     async fn depth(&self) -> StoreResult<OutboxDepth> {
         within(PATIENCE, gauges::depth(self)).await
     }
-}
-
-/// Makers of mails follow each other: of two that count what an address got today the second sees what the first made.
-async fn lock_making(tx: &mut PgConnection) -> StoreResult<()> {
-    const MAKING: i64 = 0x6b61_7269_6275_0001;
-    sqlx::query!("select pg_advisory_xact_lock($1)", MAKING).execute(tx).await.map_err(store_error)?;
-    Ok(())
-}
-
-/// Parts mails from those whose address, a registrant's, got enough for a day.
-async fn without_enough<'a>(
-    tx: &mut PgConnection,
-    mails: &'a [NewMail],
-) -> StoreResult<(Vec<&'a NewMail>, Vec<&'a NewMail>)> {
-    let addresses: Vec<String> =
-        mails.iter().filter(|mail| mail.kind.is_to_registrant()).map(|mail| mail.recipient.clone()).collect();
-    if addresses.is_empty() {
-        return Ok((mails.iter().collect(), Vec::new()));
-    }
-    let got = sqlx::query!(
-        r#"select lower(one.address) as "key!", (
-               select count(*) from mail m
-               where m.kind in ('confirmation', 'duplicate') and lower(m.recipient) = lower(one.address)
-                 and m.created_at > now() - interval '24 hours') as "n!"
-           from unnest($1::text[]) with ordinality one (address, position) order by one.position"#,
-        &addresses
-    );
-    // What PostgreSQL calls the same address is its matter, so the key comes from there, in the order of the mails.
-    let mut got = got.fetch_all(tx).await.map_err(store_error)?.into_iter();
-    let mut counts: HashMap<String, i64> = HashMap::new();
-    let (mut fine, mut enough) = (Vec::new(), Vec::new());
-    for mail in mails {
-        if mail.kind.is_to_registrant()
-            && let Some(row) = got.next()
-        {
-            let count = counts.entry(row.key).or_insert(row.n);
-            if *count >= i64::from(MAILS_A_DAY) {
-                enough.push(mail);
-                continue;
-            }
-            *count += 1;
-        }
-        fine.push(mail);
-    }
-    Ok((fine, enough))
-}
-
-/// Withholds the notifications of mails that are not made. Returns how many.
-async fn withhold(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<usize> {
-    let ids: Vec<i64> = mails.iter().flat_map(|mail| mail.notifications.iter().copied()).collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let withheld = sqlx::query!(
-        "update notification set withheld = 'enough' where id = any ($1) and mail_id is null and withheld is null",
-        &ids
-    );
-    Ok(withheld.execute(tx).await.map_err(store_error)?.rows_affected() as usize)
-}
-
-/// Locks those notifications of the mails that no mail carries. Who makes mails of the same ones waits here, and then finds
-/// them carried; all lock in the order of their ids, so that nobody waits for each other.
-async fn lock_free(tx: &mut PgConnection, mails: &[NewMail]) -> StoreResult<HashSet<i64>> {
-    let wanted: Vec<i64> = mails.iter().flat_map(|mail| mail.notifications.iter().copied()).collect();
-    let free = sqlx::query_scalar!(
-        "select id from notification where id = any ($1) and mail_id is null and withheld is null order by id for update",
-        &wanted
-    );
-    Ok(free.fetch_all(tx).await.map_err(store_error)?.into_iter().collect())
-}
-
-/// Writes mails that are due at once and gives them their notifications.
-async fn insert_mails(tx: &mut PgConnection, mails: &[&NewMail]) -> StoreResult<()> {
-    let ids: Vec<Uuid> = mails.iter().map(|mail| mail.id.0).collect();
-    let events: Vec<i64> = mails.iter().map(|mail| mail.event.0).collect();
-    let recipients: Vec<String> = mails.iter().map(|mail| mail.recipient.clone()).collect();
-    let kinds: Vec<String> = mails.iter().map(|mail| mail.kind.as_str().to_owned()).collect();
-    let languages: Vec<String> = mails.iter().map(|mail| mail.language.tag().to_owned()).collect();
-    let message_ids: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
-    let mut starts = Vec::with_capacity(mails.len());
-    let mut ends = Vec::with_capacity(mails.len());
-    for mail in mails {
-        starts.push(mail.window.map(|window| to_time(window.starts)).transpose()?);
-        ends.push(mail.window.map(|window| to_time(window.ends)).transpose()?);
-    }
-    let pairs = mails.iter().flat_map(|mail| mail.notifications.iter().map(|notification| (mail.id.0, *notification)));
-    let (carriers, carried): (Vec<Uuid>, Vec<i64>) = pairs.unzip();
-    sqlx::query!(
-        "with made as (
-             insert into mail (id, event_id, recipient, kind, language, message_id, state, attempts, next_attempt_at,
-                 created_at, window_starts, window_ends, part)
-             select id, event_id, recipient, kind, language, message_id, 'pending', 0, now(), now(), starts, ends,
-                 (select coalesce(max(m.part), 0) from mail m
-                  where m.event_id = one.event_id and m.recipient = one.recipient and m.window_ends = one.ends
-                    and m.window_ends is not null)
-                 + row_number() over (partition by one.event_id, one.recipient, one.ends order by one.position)
-             from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $9::timestamptz[],
-                     $10::timestamptz[]) with ordinality
-                 one (id, event_id, recipient, kind, language, message_id, starts, ends, position))
-         update notification set mail_id = carrier.id
-         from unnest($7::uuid[], $8::bigint[]) carrier (id, carried) where notification.id = carrier.carried",
-        &ids,
-        &events,
-        &recipients,
-        &kinds,
-        &languages,
-        &message_ids,
-        &carriers,
-        &carried,
-        &starts as &[Option<OffsetDateTime>],
-        &ends as &[Option<OffsetDateTime>]
-    )
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(())
 }
 
 /// The columns of a notification that waits.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::convert::{status, to_time};
-use crate::error::{broken_unique, is_collision, store_error};
+use crate::error::{broken_unique, is_collision, sessions_are_suspect, store_error};
 use crate::registrations::holder_of;
 use crate::uploads::{delete_chunks, lock_files};
 
@@ -23,7 +23,7 @@ const TRIES: usize = 10;
 
 /// Writes a registration with everything that belongs to it, or nothing.
 pub(crate) async fn register(store: &PostgresStore, new: &NewRegistration) -> StoreResult<Registered> {
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
         let mut tx = store.begin().await?;
         if !new.attachments.is_empty() {
             lock_files(&mut tx, new.submission).await?;
@@ -32,7 +32,11 @@ pub(crate) async fn register(store: &PostgresStore, new: &NewRegistration) -> St
             Some(_) => first_of_address(&mut tx, new).await?,
             None => None,
         };
-        let outcome = write(&mut tx, new, first).await?;
+        let outcome = match write(&mut tx, new, first).await {
+            // The session may be of a server that is a standby now; the next one is asked before it is used.
+            Err(_) if tried == 0 && sessions_are_suspect() => Outcome::Again,
+            outcome => outcome?,
+        };
         if let Outcome::Done(Registered::New(_) | Registered::Duplicate(_)) = outcome {
             tx.commit().await.map_err(store_error)?;
         } else {

@@ -7,8 +7,8 @@ use registration::notification::NewNotification;
 use registration::ports::{Registrations, StoreResult};
 use registration::reference::Reference;
 use registration::stored::{
-    Change, Columns, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration, Record,
-    Registered, StatusChange,
+    Change, Columns, Dossier, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration,
+    Record, Registered, StatusChange,
 };
 use registration::summary::Summary;
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::convert::{FileColumns, language, reference, sha256, status, time};
 use crate::error::store_error;
-use crate::{PATIENCE, PostgresStore, changes, convert, erase, register, summary, within};
+use crate::{PATIENCE, PostgresStore, changes, convert, dossiers, erase, register, summary, within};
 
 #[async_trait]
 impl Registrations for PostgresStore {
@@ -92,28 +92,8 @@ impl Registrations for PostgresStore {
         .await
     }
 
-    async fn same_person(&self, id: RegistrationId) -> StoreResult<Vec<Reference>> {
-        within(PATIENCE, async {
-            // Two searches, each by its index.
-            let rows = sqlx::query_scalar!(
-                r#"with one as (select id, event_id, address_key, person_key from registration where id = $1)
-                   select reference as "reference!" from (
-                       select other.id, other.reference from one join registration other
-                           on other.event_id = one.event_id and other.address_key = one.address_key
-                       where one.address_key <> '' and other.id <> one.id
-                         and other.status in ('pending', 'waiting', 'offered', 'confirmed')
-                       union
-                       select other.id, other.reference from one join registration other
-                           on other.event_id = one.event_id and other.person_key = one.person_key
-                       where other.id <> one.id
-                         and other.status in ('pending', 'waiting', 'offered', 'confirmed')) same
-                   order by id limit 10"#,
-                id.0
-            );
-            let rows = rows.fetch_all(&self.pool).await.map_err(store_error)?;
-            rows.iter().map(|text| reference(text)).collect()
-        })
-        .await
+    async fn dossiers(&self, ids: &[RegistrationId]) -> StoreResult<Vec<Dossier>> {
+        within(PATIENCE, dossiers::read(self, ids)).await
     }
 
     async fn change_status(&self, change: &StatusChange) -> StoreResult<Change> {
@@ -229,31 +209,31 @@ impl Registrations for PostgresStore {
 }
 
 /// The columns of a registration.
-struct RecordColumns {
-    id: Uuid,
-    event_id: i64,
-    form_version: i32,
-    reference: String,
-    status: String,
-    duplicate_of: Option<Uuid>,
-    shown_status: Option<String>,
-    answers: serde_json::Value,
-    name: String,
-    email: String,
-    organization: Option<String>,
-    country: Option<String>,
-    category: Option<String>,
-    attendance: Option<String>,
-    language: String,
-    request_id: String,
-    search_text: String,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
-    erased_at: Option<OffsetDateTime>,
+pub(crate) struct RecordColumns {
+    pub(crate) id: Uuid,
+    pub(crate) event_id: i64,
+    pub(crate) form_version: i32,
+    pub(crate) reference: String,
+    pub(crate) status: String,
+    pub(crate) duplicate_of: Option<Uuid>,
+    pub(crate) shown_status: Option<String>,
+    pub(crate) answers: serde_json::Value,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) organization: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) category: Option<String>,
+    pub(crate) attendance: Option<String>,
+    pub(crate) language: String,
+    pub(crate) request_id: String,
+    pub(crate) search_text: String,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) erased_at: Option<OffsetDateTime>,
 }
 
 impl RecordColumns {
-    fn into_record(self) -> StoreResult<Record> {
+    pub(crate) fn into_record(self) -> StoreResult<Record> {
         let status = status(&self.status)?;
         Ok(Record {
             id: RegistrationId(self.id),

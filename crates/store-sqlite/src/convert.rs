@@ -21,6 +21,11 @@ pub(crate) fn time(micros: i64) -> StoreResult<Timestamp> {
     known(Timestamp::from_microsecond(micros).ok(), "of a time")
 }
 
+/// Ids as `json_each` and `unhex` read them: one parameter for many.
+pub(crate) fn hex(ids: &[Uuid]) -> String {
+    serde_json::json!(ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).to_string()
+}
+
 /// A length in microseconds.
 pub(crate) fn micros(length: SignedDuration) -> i64 {
     i64::try_from(length.as_micros()).unwrap_or(i64::MAX / 4)

@@ -7,11 +7,13 @@
 mod changes;
 mod convert;
 pub mod copy;
+mod dossiers;
 mod erase;
 mod error;
 mod events;
 mod file;
 mod health;
+mod making;
 mod outbox;
 mod register;
 mod registrations;
@@ -69,6 +71,8 @@ impl SqliteStore {
             // What is erased is overwritten, and sorting leaves no personal data in temporary files.
             .pragma("secure_delete", "on")
             .pragma("temp_store", "memory")
+            // The kernel keeps the file's pages for all connections; a cache of each one's own is memory times their number.
+            .pragma("cache_size", "-512")
             // After a burst the log gives its space back.
             .pragma("journal_size_limit", "67108864");
         let pool = || {

@@ -1,20 +1,22 @@
 //! From notifications to mails that are sent. "Now" is SQLite's own, in every statement.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
 use registration::notification::{
-    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+    LeasedEntry, LeasedMail, Made, MailRow, MailState, NewMail, PendingNotification, Window,
 };
 use registration::ports::{Outbox, StoreError, StoreResult};
 use registration::stored::OutboxDepth;
-use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use crate::SqliteStore;
-use crate::convert::{kind, language, mail_state, micros, time};
+use crate::convert::{hex, kind, language, mail_state, micros, time};
 use crate::error::store_error;
 use crate::together::Work;
+use crate::{SqliteStore, making};
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -51,28 +53,7 @@ impl Outbox for SqliteStore {
     }
 
     async fn make(&self, mails: &[NewMail]) -> StoreResult<Made> {
-        let mut made = Made::default();
-        if mails.is_empty() {
-            return Ok(made);
-        }
-        let mut tx = self.write().await?;
-        for mail in mails {
-            if mail.kind.is_to_registrant() && got_enough(&mut tx, &mail.recipient).await? {
-                made.withheld += withhold(&mut tx, mail).await?;
-                continue;
-            }
-            let mut savepoint = tx.begin().await.map_err(store_error)?;
-            insert_mail(&mut savepoint, mail).await?;
-            let done = if freeze(&mut savepoint, mail).await? {
-                made.mails += 1;
-                savepoint.commit().await
-            } else {
-                savepoint.rollback().await
-            };
-            done.map_err(store_error)?;
-        }
-        tx.commit().await.map_err(store_error)?;
-        Ok(made)
+        making::make(self, mails).await
     }
 
     async fn lease(&self, limit: u32, lease: SignedDuration) -> StoreResult<Vec<LeasedMail>> {
@@ -103,6 +84,7 @@ impl Outbox for SqliteStore {
         );
         let mut rows = rows.fetch_all(&mut *tx).await.map_err(store_error)?;
         rows.sort_by_key(|row| (row.next_attempt_at, row.id));
+        let mut told = entries(&mut tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut leased = Vec::with_capacity(rows.len());
         for row in rows {
             let words = kind(&row.kind).and_then(|kind| Ok((kind, language(&row.language)?)));
@@ -118,7 +100,7 @@ impl Outbox for SqliteStore {
                 created_at: time(row.created_at)?,
                 window: window(row.window_starts, row.window_ends)?,
                 part: row.part as u32,
-                entries: entries_of(&mut tx, row.id).await?,
+                entries: told.remove(&row.id).unwrap_or_default(),
             });
         }
         tx.commit().await.map_err(store_error)?;
@@ -284,13 +266,14 @@ impl Outbox for SqliteStore {
     }
 }
 
-/// Marks a mail as sent.
-pub(crate) async fn mark_sent(tx: &mut SqliteConnection, id: MailId) -> StoreResult<()> {
+/// Marks mails as sent.
+pub(crate) async fn mark_sent(tx: &mut SqliteConnection, mails: &[Uuid]) -> StoreResult<()> {
+    let ids = hex(mails);
     sqlx::query!(
         "update mail set state = 'sent', attempts = attempts + 1, next_attempt_at = null, lease_until = null,
                  last_error = null, sent_at = cast(unixepoch('subsec') * 1000000 as integer)
-             where id = ?",
-        id.0
+             where id in (select unhex(value) from json_each(?))",
+        ids
     )
     .execute(tx)
     .await
@@ -298,81 +281,16 @@ pub(crate) async fn mark_sent(tx: &mut SqliteConnection, id: MailId) -> StoreRes
     Ok(())
 }
 
-/// Whether a registrant's address got as many mails as are allowed in a day.
-async fn got_enough(tx: &mut SqliteConnection, recipient: &str) -> StoreResult<bool> {
-    let got = sqlx::query_scalar!(
-        r#"select count(*) as "n!: i64" from mail
-           where kind in ('confirmation', 'duplicate') and lower(recipient) = lower(?)
-             and created_at > cast(unixepoch('subsec') * 1000000 as integer) - 86400000000"#,
-        recipient
+/// What each mail tells, in the order of its notifications.
+async fn entries(tx: &mut SqliteConnection, mails: &[Uuid]) -> StoreResult<HashMap<Uuid, Vec<LeasedEntry>>> {
+    let ids = hex(mails);
+    let rows = sqlx::query!(
+        r#"select mail_id as "mail_id!: Uuid", registration_id, kind, created_at from notification
+           where mail_id in (select unhex(value) from json_each(?)) order by id"#,
+        ids
     );
-    Ok(got.fetch_one(tx).await.map_err(store_error)? >= i64::from(MAILS_A_DAY))
-}
-
-/// Withholds the notifications of a mail that is not made. Returns how many.
-async fn withhold(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<usize> {
-    let mut withheld = 0;
-    for notification in &mail.notifications {
-        let done = sqlx::query!(
-            "update notification set withheld = 'enough' where id = ? and mail_id is null and withheld is null",
-            notification
-        );
-        withheld += done.execute(&mut *tx).await.map_err(store_error)?.rows_affected() as usize;
-    }
-    Ok(withheld)
-}
-
-/// A mail that is due at once.
-async fn insert_mail(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<()> {
-    let (kind, language) = (mail.kind.as_str(), mail.language.tag());
-    let starts = mail.window.map(|window| window.starts.as_microsecond());
-    let ends = mail.window.map(|window| window.ends.as_microsecond());
-    sqlx::query!(
-        "insert into mail (id, event_id, recipient, kind, language, message_id, state, attempts, next_attempt_at,
-             created_at, window_starts, window_ends, part)
-         select ?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, now.at, now.at, ?7, ?8,
-             (select coalesce(max(part), 0) + 1 from mail
-              where event_id = ?2 and recipient = ?3 and window_ends is not null and window_ends = ?8)
-         from (select cast(unixepoch('subsec') * 1000000 as integer) as at) now",
-        mail.id.0,
-        mail.event.0,
-        mail.recipient,
-        kind,
-        language,
-        mail.message_id,
-        starts,
-        ends
-    )
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(())
-}
-
-/// Gives a mail its notifications. False if one of them is carried already.
-async fn freeze(tx: &mut SqliteConnection, mail: &NewMail) -> StoreResult<bool> {
-    for notification in &mail.notifications {
-        let frozen = sqlx::query!(
-            "update notification set mail_id = ? where id = ? and mail_id is null and withheld is null",
-            mail.id.0,
-            notification
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(store_error)?;
-        if frozen.rows_affected() == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(!mail.notifications.is_empty())
-}
-
-/// What a mail tells, in the order of its notifications.
-async fn entries_of(tx: &mut SqliteConnection, mail: Uuid) -> StoreResult<Vec<LeasedEntry>> {
-    let rows =
-        sqlx::query!("select registration_id, kind, created_at from notification where mail_id = ? order by id", mail);
-    let rows = rows.fetch_all(tx).await.map_err(store_error)?;
-    let entries = rows.into_iter().filter_map(|row| {
+    let mut entries: HashMap<Uuid, Vec<LeasedEntry>> = HashMap::new();
+    for row in rows.fetch_all(tx).await.map_err(store_error)? {
         let read = || {
             Ok(LeasedEntry {
                 registration: RegistrationId(row.registration_id),
@@ -380,9 +298,9 @@ async fn entries_of(tx: &mut SqliteConnection, mail: Uuid) -> StoreResult<Vec<Le
                 at: time(row.created_at)?,
             })
         };
-        readable(read())
-    });
-    Ok(entries.collect())
+        entries.entry(row.mail_id).or_default().extend(readable(read()));
+    }
+    Ok(entries)
 }
 
 /// The columns of a notification that waits.

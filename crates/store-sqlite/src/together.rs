@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use registration::ids::MailId;
 use registration::ports::{StoreError, StoreResult};
 use registration::stored::{NewRegistration, Registered};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::Connection;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::error::store_error;
 use crate::{SqliteStore, outbox, register};
@@ -37,15 +38,11 @@ pub(crate) enum Done {
 }
 
 impl Work {
-    /// Writes it. Whether it is to be kept comes with what came of it.
-    async fn write(&self, tx: &mut SqliteConnection) -> StoreResult<(Done, bool)> {
+    /// The mail that was sent, if it is that.
+    fn sent(&self) -> Option<Uuid> {
         match self {
-            Self::Register(new) => {
-                let registered = register::write(tx, new).await?;
-                let keep = matches!(registered, Registered::New(_) | Registered::Duplicate(_));
-                Ok((Done::Registered(registered), keep))
-            }
-            Self::Sent(id) => outbox::mark_sent(tx, *id).await.map(|()| (Done::Sent, true)),
+            Self::Register(_) => None,
+            Self::Sent(id) => Some(id.0),
         }
     }
 }
@@ -162,12 +159,22 @@ impl SqliteStore {
     async fn try_together(&self, work: &[Work]) -> Result<Vec<Done>, Failed> {
         let mut tx = self.write().await.map_err(Failed::Begin)?;
         let written = async {
+            // Marks of mails cannot come to nothing for each, so they are one statement.
+            let sent: Vec<Uuid> = work.iter().filter_map(Work::sent).collect();
+            if !sent.is_empty() {
+                outbox::mark_sent(&mut tx, &sent).await?;
+            }
             let mut all = Vec::with_capacity(work.len());
             for one in work {
+                let Work::Register(new) = one else {
+                    all.push(Done::Sent);
+                    continue;
+                };
                 let mut savepoint = tx.begin().await.map_err(store_error)?;
-                let (done, keep) = one.write(&mut savepoint).await?;
+                let registered = register::write(&mut savepoint, new).await?;
+                let keep = matches!(registered, Registered::New(_) | Registered::Duplicate(_));
                 if keep { savepoint.commit().await } else { savepoint.rollback().await }.map_err(store_error)?;
-                all.push(done);
+                all.push(Done::Registered(registered));
             }
             tx.commit().await.map_err(store_error)?;
             Ok(all)

@@ -8,7 +8,7 @@ use registration::ids::RegistrationId;
 use registration::language::Language;
 use registration::notification::MailRow;
 use registration::ports::{Store, StoreError};
-use registration::stored::{FileRow, HistoryRow, Record, StoredEvent};
+use registration::stored::{Dossier, FileRow, HistoryRow, Record, StoredEvent};
 use serde::Serialize;
 
 use super::list::Row;
@@ -41,7 +41,7 @@ pub(super) async fn show(store: &dyn Store, event: &StoredEvent, id: Registratio
 
 async fn read(store: &dyn Store, event: &StoredEvent, id: RegistrationId) -> Outcome<Known> {
     let gone = || Refusal::found("the registration is gone: it was there a moment ago");
-    let record = store.get(id).await?.ok_or_else(gone)?;
+    let Dossier { record, files, same_person } = store.dossiers(&[id]).await?.pop().ok_or_else(gone)?;
     let form = store.form(event.id, record.form_version).await?;
     let form = form.and_then(|json| serde_json::from_value(json).ok());
     let form = form.ok_or_else(|| StoreError::Corrupt("a form version".to_owned()))?;
@@ -51,10 +51,10 @@ async fn read(store: &dyn Store, event: &StoredEvent, id: RegistrationId) -> Out
     };
     Ok(Known {
         form,
-        files: store.files(id).await?,
+        files,
         mails: store.mails_of(id).await?,
         history: store.history(id).await?,
-        same_person: store.same_person(id).await?.iter().map(ToString::to_string).collect(),
+        same_person: same_person.iter().map(ToString::to_string).collect(),
         duplicate_of,
         record,
     })

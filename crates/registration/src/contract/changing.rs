@@ -236,12 +236,46 @@ pub async fn the_same_address_or_name_and_organisation_is_the_same_person(store:
         confirmed(store, new).await;
     }
     store.change_status(&cancellation(&cancelled)).await.expect("changes");
-    let same = store.same_person(one.id).await.expect("reads");
-    assert_eq!(same, [address.reference.clone(), person.reference.clone()]);
-    assert_eq!(store.same_person(nobody.id).await.expect("reads"), []);
+    let same = async |new: &NewRegistration| {
+        let [dossier] = &store.dossiers(&[new.id]).await.expect("reads")[..] else { panic!("one") };
+        dossier.same_person.clone()
+    };
+    assert_eq!(same(&one).await, [address.reference.clone(), person.reference.clone()]);
+    assert_eq!(same(&nobody).await, []);
     store.erase(one.id, &[], at(300)).await.expect("erases");
-    assert_eq!(store.same_person(one.id).await.expect("reads"), [], "nobody is like one who is erased");
-    assert_eq!(store.same_person(address.id).await.expect("reads"), []);
+    assert_eq!(same(&one).await, [], "nobody is like one who is erased");
+    assert_eq!(same(&address).await, []);
+}
+
+pub async fn dossiers_come_in_the_order_asked_for_and_each_with_its_own(store: &dyn Store) {
+    let event = camp(store, &[]).await;
+    let mut of_one_person = Vec::new();
+    for n in 0..12 {
+        let mut new = somebody(event);
+        new.attachments = vec![small_file(&format!("{n}.pdf"), &[7; 3])];
+        confirmed(store, &new).await;
+        of_one_person.push(new);
+    }
+    let mut alone = somebody(event);
+    "another@example.org".clone_into(&mut alone.columns.email);
+    "Chikondi Phiri".clone_into(&mut alone.columns.name);
+    confirmed(store, &alone).await;
+    let [first, .., last] = &of_one_person[..] else { panic!("twelve") };
+
+    let unknown = somebody(event).id;
+    let dossiers = store.dossiers(&[last.id, unknown, alone.id, first.id]).await.expect("reads");
+    let found: Vec<_> = dossiers.iter().map(|dossier| dossier.record.id).collect();
+    assert_eq!(found, [last.id, alone.id, first.id]);
+    for dossier in &dossiers {
+        assert_eq!(Some(&dossier.record), store.get(dossier.record.id).await.expect("reads").as_ref());
+        assert_eq!(dossier.files, store.files(dossier.record.id).await.expect("reads"));
+    }
+    assert_eq!(dossiers[0].files.len(), 1);
+    let references: Vec<_> = of_one_person.iter().map(|new| new.reference.clone()).collect();
+    assert_eq!(dossiers[0].same_person, references[..10], "the ten oldest");
+    assert_eq!(dossiers[1].same_person, []);
+    assert_eq!(dossiers[2].same_person, references[1..11]);
+    assert_eq!(store.dossiers(&[]).await.expect("reads"), []);
 }
 
 fn once(event: EventId, when_full: WhenFull) -> NewRegistration {
