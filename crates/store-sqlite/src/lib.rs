@@ -5,6 +5,7 @@
 //! `serve`) holds it. Readers have connections of their own and, by WAL, never wait for the writer.
 
 mod changes;
+mod clock;
 mod convert;
 pub mod copy;
 mod dossiers;
@@ -33,6 +34,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
+use crate::clock::LastSeen;
 use crate::error::{is_locked, is_read_only, store_error};
 use crate::file::DatabaseFile;
 use crate::together::Together;
@@ -48,6 +50,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     file: Arc<DatabaseFile>,
     together: Arc<Together>,
+    clock: Arc<LastSeen>,
 }
 
 impl SqliteStore {
@@ -96,7 +99,12 @@ impl SqliteStore {
         migrate(&writer).await?;
         let readers = pool().max_connections(connections.max(1));
         let readers = connect(&readers, &options.pragma("query_only", "on")).await?;
-        Ok(Self { readers, writer, file: Arc::new(file), together: Arc::default() })
+        let (file, together, clock) = (Arc::new(file), Arc::default(), Arc::default());
+        let store = Self { readers, writer, file, together, clock };
+        if clock::was_set_back(&store).await? {
+            clock::wait_no_longer(&store).await?;
+        }
+        Ok(store)
     }
 
     /// Closes all connections when their work is done, and leaves one file with everything in it.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::convert::{hex, kind, language, mail_state, micros, time};
 use crate::error::store_error;
 use crate::together::Work;
-use crate::{SqliteStore, making};
+use crate::{SqliteStore, clock, making};
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -59,14 +59,17 @@ impl Outbox for SqliteStore {
     async fn lease(&self, limit: u32, lease: SignedDuration) -> StoreResult<Vec<LeasedMail>> {
         let (limit, lease) = (i64::from(limit), micros(lease));
         // A notifier asks each second; when nothing is due, the writer is left alone.
-        let any = sqlx::query_scalar!(
-            r#"select exists (
+        let seen = sqlx::query!(
+            r#"select now.at as "now!: i64", exists (
                    select 1 from mail
-                   where state = 'pending' and next_attempt_at <= cast(unixepoch('subsec') * 1000000 as integer)
-                     and (lease_until is null or lease_until <= cast(unixepoch('subsec') * 1000000 as integer))
-               ) as "any!: bool""#
+                   where state = 'pending' and next_attempt_at <= now.at and (lease_until is null or lease_until <= now.at)
+               ) as "any!: bool"
+               from (select cast(unixepoch('subsec') * 1000000 as integer) as at) now"#
         );
-        if !any.fetch_one(&self.readers).await.map_err(store_error)? {
+        let seen = seen.fetch_one(&self.readers).await.map_err(store_error)?;
+        if self.clock.went_back(seen.now) {
+            clock::wait_no_longer(self).await?;
+        } else if !seen.any {
             return Ok(Vec::new());
         }
         let mut tx = self.write().await?;

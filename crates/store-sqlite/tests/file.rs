@@ -7,11 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use registration::contract::setting::{
-    assert_nothing_is_left, at, camp, confirmed, content, download, small_file, somebody, taker, upload,
+    assert_nothing_is_left, at, camp, confirmed, content, download, make_all, small_file, somebody, taker, upload,
 };
 use registration::event::WhenFull;
-use registration::ports::{Events, Health, Registrations, StoreError, StoreResult, Uploads};
+use registration::ports::{Events, Health, Outbox, Registrations, StoreError, StoreResult, Uploads};
 use registration::stored::{Registered, Status};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -217,4 +218,30 @@ async fn what_is_thrown_away_is_not_left_in_the_file() {
     store.discard(file.id).await.expect("discards");
     store.close().await;
     assert!(!holds_secret(&path_in(&folder)));
+}
+
+#[tokio::test]
+async fn mails_go_when_the_clock_was_set_back_while_they_waited() {
+    let (store, folder) = fresh().await;
+    confirmed(&store, &somebody(camp(&store, &[]).await)).await;
+    let made = make_all(&store).await.len();
+    assert!(made > 1);
+    let leased = store.lease(1, SignedDuration::from_mins(1)).await.expect("leases");
+    store.close().await;
+    // All this happened while the clock was an hour ahead.
+    let mut other = somebody_else(&path_in(&folder)).await;
+    sqlx::query(
+        "update mail set created_at = created_at + 3600000000, next_attempt_at = next_attempt_at + 3600000000,
+             lease_until = lease_until + 3600000000",
+    )
+    .execute(&mut other)
+    .await
+    .expect("writes");
+    other.close().await.expect("closes");
+
+    let store = SqliteStore::open(&path_in(&folder), 8).await.expect("opens");
+    let now = store.lease(10, SignedDuration::from_mins(1)).await.expect("leases");
+    assert_eq!(now.len(), made, "what waits, and what was leased by the clock as it was");
+    assert!(now.iter().any(|mail| mail.id == leased[0].id));
+    assert!(store.lease(10, SignedDuration::from_mins(1)).await.expect("leases").is_empty(), "each once");
 }
