@@ -91,6 +91,9 @@ pub(crate) enum EventCommand {
     Import {
         /// The event file, or - for standard input
         file: String,
+        /// Import it although its dates let answers or files of registrants be deleted at once
+        #[arg(long)]
+        yes: bool,
         /// For programs
         #[arg(long)]
         json: bool,

@@ -21,14 +21,14 @@ use crate::sample;
 /// Does one of the commands.
 pub(crate) async fn run(command: EventCommand, store: &dyn Store, now: Timestamp) -> Outcome {
     match command {
-        EventCommand::Import { file, json } => import(store, &file, json, now).await,
+        EventCommand::Import { file, yes, json } => import(store, &file, yes, json, now).await,
         EventCommand::Export { slug } => export(store, &slug).await,
         EventCommand::List { json } => list(store, json, now).await,
         EventCommand::Stats { slug, json } => stats(store, &slug, json, now).await,
     }
 }
 
-async fn import(store: &dyn Store, file: &str, json: bool, now: Timestamp) -> Outcome {
+async fn import(store: &dyn Store, file: &str, yes: bool, json: bool, now: Timestamp) -> Outcome {
     #[derive(Serialize)]
     struct Row {
         slug: String,
@@ -51,6 +51,9 @@ async fn import(store: &dyn Store, file: &str, json: bool, now: Timestamp) -> Ou
         let line = good.matches('\n').count() + 1;
         Refusal::found(format!("{called}, line {line}: this is not UTF-8 text; save the file as UTF-8"))
     })?;
+    if !yes {
+        refuse_what_deletes(store, &source, now).await?;
+    }
     let (slug, imported) = sample::import(store, &source, false, called, now).await?;
     if json {
         let row = Row {
@@ -68,6 +71,34 @@ async fn import(store: &dyn Store, file: &str, json: bool, now: Timestamp) -> Ou
     };
     say(format_args!("{slug} {what} (form version {}).", imported.form_version));
     Ok(())
+}
+
+/// Refuses an event file whose retention would be over as soon as it is imported, where there is something to lose and it was
+/// not over before: a wrong year would delete everything for good. A file that cannot be read is refused elsewhere.
+async fn refuse_what_deletes(store: &dyn Store, source: &str, now: Timestamp) -> Outcome {
+    let Ok(event) = event_file::parse(source, now) else { return Ok(()) };
+    let Some(stored) = store.by_slug(&event.slug).await? else { return Ok(()) };
+    let before = event_file::parse(&stored.source, stored.imported_at).ok();
+    let is_new = |end: fn(&Event) -> Option<Timestamp>| {
+        let over = |event: &Event| end(event).is_some_and(|end| end <= now);
+        over(&event) && !before.as_ref().is_some_and(over)
+    };
+    let (answers, files) = (is_new(Event::answers_end), is_new(Event::attachments_end));
+    if !answers && !files {
+        return Ok(());
+    }
+    let kept = store.kept_data(stored.id).await?;
+    let people = if answers { kept.registrations - kept.erased } else { 0 };
+    let attachments = if answers || files { kept.attachments } else { 0 };
+    if people == 0 && attachments == 0 {
+        return Ok(());
+    }
+    Err(Refusal::found(format!(
+        "by the dates and `retention` of this file the time to keep data of `{}` is over: the answers of {people} \
+         registrations and {attachments} attachments would be deleted within the hour, for good. Nothing was imported. If \
+         that is meant, say --yes; else correct the dates",
+        event.slug
+    )))
 }
 
 async fn export(store: &dyn Store, slug: &str) -> Outcome {

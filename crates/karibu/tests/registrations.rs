@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store_sqlite::SqliteStore;
 use testkit::letters::{letters, wait_for_letters};
 use testkit::postgres::{Database, database};
-use testkit::registrant::{Attached, Filled, Registrant};
+use testkit::registrant::{Attached, Filled, Registrant, location};
 use testkit::serve::Served;
 
 const KARIBU: &str = env!("CARGO_BIN_EXE_karibu");
@@ -367,6 +367,40 @@ async fn a_cancelled_registration_gives_its_place_back_and_is_told() {
     cancelled(&Served::start(KARIBU, &[]).await).await;
     let (served, _database) = on_postgres().await;
     cancelled(&served).await;
+}
+
+/// Somebody's address got enough for a day: the page says so, `show` does, and what organisers send goes nevertheless.
+async fn not_flooded(served: &Served) {
+    let person = Filled::sample("Mwangi");
+    let mut pages = Vec::new();
+    for _ in 0..4 {
+        let registrant = Registrant::new(served.client(), &served.url(), "connect");
+        let answer = registrant.send(&registrant.open().await, &person, None).await;
+        let page = location(&answer).unwrap();
+        pages.push(served.client().get(format!("{}{page}", served.url())).send().await.unwrap().text().await.unwrap());
+        wait_for_letters(&served.mails(), 4.min(pages.len()) + pages.len().min(3)).await;
+    }
+    assert!(pages[2].contains("A confirmation is on its way"), "{}", pages[2]);
+    assert!(pages[3].contains("no confirmation is sent there") && !pages[3].contains("on its way"), "{}", pages[3]);
+    let listed = objects(served, &["registrations", "list", "connect", "--json"]).await;
+    let reference = listed[3]["reference"].as_str().unwrap();
+    let told_of = told(served, &["registrations", "show", "connect", reference]).await;
+    let resend = format!("karibu registrations resend connect {reference}");
+    assert!(told_of.contains("withheld") && told_of.contains(&resend), "{told_of}");
+    told(served, &["registrations", "resend", "connect", reference]).await;
+    told(served, &["registrations", "cancel", "connect", reference, "--tell"]).await;
+    let letters = wait_for_letters(&served.mails(), 10).await;
+    let to_them: Vec<_> = letters.iter().filter(|letter| letter.to == person.get("email")).collect();
+    assert_eq!(to_them.len(), 5, "three of forms, and two that organisers sent");
+    assert_eq!(to_them.iter().filter(|letter| letter.text.contains(reference)).count(), 2);
+    assert!(refused(served, &["registrations", "resend", "connect", "KC-0000-0000"], 1).await.contains("KC-0000-0000"));
+}
+
+#[tokio::test]
+async fn an_address_that_got_enough_is_told_of_on_the_page_and_organisers_can_send() {
+    not_flooded(&Served::start(KARIBU, &[]).await).await;
+    let (served, _database) = on_postgres().await;
+    not_flooded(&served).await;
 }
 
 /// Every file under a folder that holds one of these.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::registrant::{Attached, Filled, Registrant};
 use testkit::serve::{Served, root, wait_for};
 
 const KARIBU: &str = env!("CARGO_BIN_EXE_karibu");
@@ -172,6 +173,31 @@ async fn a_mistake_in_an_event_file_is_told_with_its_line_and_changes_nothing() 
     let (code, _, complaint) = served.command(&["event", "stats", "conect"]).await;
     assert_eq!(code, 1);
     assert!(complaint.contains("did you mean `connect`?"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_wrong_year_does_not_delete_what_is_kept_of_registrants() {
+    let served = Served::start(KARIBU, &[]).await;
+    let person = Registrant::new(served.client(), &served.url(), "connect");
+    person.register(&Filled::sample("Mwangi"), Some(&Attached::pdf("passport.pdf", "scan"))).await;
+    let past = sample()
+        .replace("\nstarts = \"+60d\"", "\nstarts = \"-700d\"")
+        .replace("\nends = \"+62d\"", "\nends = \"-698d\"")
+        .replace("\nopens = \"-7d\"", "\nopens = \"-800d\"")
+        .replace("\ncloses = \"+45d 17:00\"", "\ncloses = \"-710d\"");
+    let file = served.data().join("../past.toml");
+    std::fs::write(&file, past).unwrap();
+    let import = ["event", "import", file.to_str().unwrap()];
+    let (code, _, complaint) = served.command(&import).await;
+    assert_eq!(code, 1);
+    assert!(
+        complaint.contains("the answers of 1 registrations and 1 attachments") && complaint.contains("--yes"),
+        "{complaint}"
+    );
+    assert!(told(&served, &["event", "export", "connect"]).await.contains("+60d"), "nothing was imported");
+    told(&served, &[&import[..], &["--yes"]].concat()).await;
+    // It is over by now, so nothing more is lost by another import.
+    told(&served, &import).await;
 }
 
 #[tokio::test]

@@ -102,6 +102,8 @@ pub struct OrganizerMail<'a> {
 pub struct ConfirmationMail<'a> {
     /// What every mail has.
     pub envelope: Envelope<'a>,
+    /// Why it is sent: the form, or the organisers.
+    pub kind: Kind,
     /// The registration as it is now.
     pub record: &'a Record,
     /// The form version that was answered.

@@ -176,7 +176,11 @@ fn erase(path: &Path) -> io::Result<()> {
     let size = file.metadata()?.len();
     io::copy(&mut io::repeat(0).take(size), &mut file)?;
     file.sync_all()?;
-    fs::remove_file(path)
+    match fs::remove_file(path) {
+        // One that was being written has its name by now, and nothing in it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl Sample {
     pub fn confirmation(&self, language: Language) -> ConfirmationMail<'_> {
         ConfirmationMail {
             envelope: self.envelope(&self.record.columns.email, language),
+            kind: Kind::Confirmation,
             record: &self.record,
             form: &self.event.form,
             attach_link: None,

@@ -178,6 +178,9 @@ async fn every_fault_of_a_relay_is_judged_and_none_loses_a_mail() {
             (Mode::Reply(Stage::Data, "554 5.5.1 no valid recipients"), "Temporary", "DATA: 554"),
             (Mode::Reply(Stage::Content, "452 4.3.1 no room"), "Temporary", "message: 452"),
             (Mode::Reply(Stage::Content, "554 5.6.0 not liked"), "Temporary", "message: 554"),
+            (Mode::Reply(Stage::Content, "354 go on"), "Relay", "message: the answer 354"),
+            (Mode::Reply(Stage::Rcpt, "354 go on"), "Relay", "RCPT: the answer 354"),
+            (Mode::Reply(Stage::Data, "250 fine"), "Relay", "DATA: the answer 250"),
             (Mode::Reply(Stage::Content, "552 5.3.4 too big"), "Refused", "message: 552"),
         ];
         for stage in Stage::ALL {

@@ -132,7 +132,7 @@ impl Desk {
     /// fails with this one, it does, and another mail is tried next.
     fn relay_fault(&self, text: String) -> Fate {
         let Notifier { relay, clock, .. } = &self.notifier;
-        relay.degraded(clock.now(), text.clone());
+        relay.degraded(clock.now(), SendError::Relay(text.clone()).without_words());
         if self.gate.mail_failed(Instant::now(), self.jitter()) {
             Fate::Retry(SendError::Relay(text))
         } else {
@@ -214,7 +214,7 @@ impl Desk {
             urls.absolute(&urls::in_language(&path, mail.language))
         });
         let attach_link = attach_link.as_deref();
-        Ok(confirmation(&ConfirmationMail { envelope, record: &record, form: &form, attach_link }))
+        Ok(confirmation(&ConfirmationMail { envelope, kind: mail.kind, record: &record, form: &form, attach_link }))
     }
 
     /// What is known of the registrations that a mail tells of, each with the form it answered; those that are gone are left
@@ -285,15 +285,18 @@ impl Desk {
             }
             Mark::RelayFault(error) => {
                 metrics.mail_attempt(MailOutcome::RelayFault);
+                let error = SendError::Relay(error.clone()).without_words();
                 tracing::info!(mail = name, attempts, error, "not taken; it goes when the relay is back");
             }
             Mark::Retry(wait, error) => {
                 let fault = matches!(error, SendError::Relay(_));
                 metrics.mail_attempt(if fault { MailOutcome::RelayFault } else { MailOutcome::Retried });
-                tracing::info!(mail = name, attempts, wait_seconds = wait.as_secs(), %error, "not taken; tried again later");
+                let (error, wait_seconds) = (error.without_words(), wait.as_secs());
+                tracing::info!(mail = name, attempts, wait_seconds, error, "not taken; tried again later");
             }
             Mark::Park(reason) => {
                 metrics.mail_attempt(MailOutcome::Parked);
+                let reason = SendError::Refused(reason.clone()).without_words();
                 tracing::warn!(mail = name, attempts, reason, "parked; `karibu notifications list` shows it");
             }
         }

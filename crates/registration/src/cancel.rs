@@ -6,10 +6,11 @@ use crate::answers::Answers;
 use crate::event::Event;
 use crate::form::Form;
 use crate::ids::{EventId, RegistrationId};
-use crate::notification::{Kind, NewNotification};
+use crate::notification::Kind;
 use crate::places;
 use crate::ports::StoreError;
 use crate::register::Desk;
+use crate::resend::notice;
 use crate::stored::{Change, Record, Status, StatusChange};
 use crate::summary;
 
@@ -74,12 +75,7 @@ impl Desk {
         let answers = Answers::from_json(form, &record.answers);
         let to = Status::Cancelled;
         let mut notifications = self.to_organizers(&event.event, event.sample, Kind::Cancelled, at);
-        notifications.extend(tell_registrant.then(|| NewNotification {
-            recipient: record.columns.email.clone(),
-            kind: Kind::Confirmation,
-            language: record.language,
-            window: None,
-        }));
+        notifications.extend(tell_registrant.then(|| notice(record)));
         StatusChange {
             id: record.id,
             from: record.status,

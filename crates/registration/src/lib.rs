@@ -22,6 +22,7 @@ pub mod places;
 pub mod ports;
 pub mod reference;
 pub mod register;
+pub mod resend;
 pub mod stored;
 pub mod summary;
 pub mod token;

@@ -27,10 +27,12 @@ pub enum Kind {
     Confirmation,
     /// To the registrant: the address is registered already, where an event takes each only once.
     Duplicate,
+    /// To the registrant, from the organisers: how the registration stands now (cancelled, or the confirmation once more).
+    Notice,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Registered,
         Self::Cancelled,
         Self::Erased,
@@ -38,6 +40,7 @@ impl Kind {
         Self::Digest,
         Self::Confirmation,
         Self::Duplicate,
+        Self::Notice,
     ];
 
     /// The stored word, also in the header `X-Karibu-Kind`.
@@ -50,6 +53,7 @@ impl Kind {
             Self::Digest => "digest",
             Self::Confirmation => "confirmation",
             Self::Duplicate => "duplicate",
+            Self::Notice => "notice",
         }
     }
 
@@ -60,6 +64,11 @@ impl Kind {
 
     /// Whether it goes to the address that somebody typed into a public form, not to an organiser.
     pub const fn is_to_registrant(self) -> bool {
+        self.is_of_a_form() || matches!(self, Self::Notice)
+    }
+
+    /// Whether a public form alone makes it go to the address in it, so that there is a limit to it.
+    pub const fn is_of_a_form(self) -> bool {
         matches!(self, Self::Confirmation | Self::Duplicate)
     }
 }
@@ -136,7 +145,7 @@ pub struct NewMail {
 }
 
 /// Parts mails into those to be made and those whose address, a registrant's, got enough for a day. `got` tells of each
-/// mail to a registrant, in their order: what its address is counted under, and how many it got in the last 24 hours.
+/// mail [of a form](Kind::is_of_a_form), in their order: what its address is counted under, and how many it got in the last 24 hours.
 #[must_use]
 pub fn without_enough(
     mails: &[NewMail],
@@ -145,7 +154,7 @@ pub fn without_enough(
     let mut got = got.into_iter();
     let mut counts: HashMap<String, i64> = HashMap::new();
     mails.iter().partition(|mail| {
-        if !mail.kind.is_to_registrant() {
+        if !mail.kind.is_of_a_form() {
             return true;
         }
         let Some((address, earlier)) = got.next() else { return true };

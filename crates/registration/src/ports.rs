@@ -88,6 +88,8 @@ pub trait Registrations: Send + Sync {
     async fn page(&self, event: EventId, before: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<ListRow>>;
     /// The registration of an event with this reference.
     async fn find(&self, event: EventId, reference: &Reference) -> StoreResult<Option<RegistrationId>>;
+    /// Writes notifications about a registration, with a row `resent` in its history. False if it is not there or is erased.
+    async fn notify(&self, id: RegistrationId, notifications: &[NewNotification], at: Timestamp) -> StoreResult<bool>;
     /// All registrations of an event in every status, oldest first, after `after` (exclusive).
     async fn stream(&self, event: EventId, after: Option<RegistrationId>, limit: u32) -> StoreResult<Vec<Record>>;
     /// What happened to a registration, oldest first.
@@ -172,6 +174,9 @@ pub trait Outbox: Send + Sync {
     async fn park(&self, id: MailId, error: &str) -> StoreResult<()>;
     /// Mails, newest first; of one event and in one state if given.
     async fn list(&self, event: Option<&str>, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// Whether the mail that its form makes for the registrant is withheld, or will be, because the address got
+    /// [`MAILS_A_DAY`](crate::notification::MAILS_A_DAY) in the last 24 hours.
+    async fn withheld(&self, registration: RegistrationId) -> StoreResult<bool>;
     /// The mails that tell of a registration, to whomever, newest first.
     async fn mails_of(&self, registration: RegistrationId) -> StoreResult<Vec<MailRow>>;
     /// Makes parked mails (one, or all with `None`) due again, attempts set to 0. Returns how many.

@@ -1,5 +1,6 @@
 //! Changes of a registration that is there: its status, its files.
 
+use jiff::Timestamp;
 use registration::ids::{EventId, RegistrationId};
 use registration::notification::NewNotification;
 use registration::ports::StoreResult;
@@ -57,6 +58,27 @@ pub(crate) async fn status(store: &PostgresStore, change: &StatusChange) -> Stor
     }
     tx.commit().await.map_err(store_error)?;
     Ok(Change::Done)
+}
+
+/// Writes notifications, or nothing if the registration is not there or is erased.
+pub(crate) async fn notified(
+    store: &PostgresStore,
+    id: RegistrationId,
+    notifications: &[NewNotification],
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let mut tx = store.begin().await?;
+    let event = sqlx::query_scalar!(
+        "insert into history (registration_id, at, action)
+         select id, $2, 'resent' from registration where id = $1 and erased_at is null for update
+         returning (select event_id from registration where id = $1)",
+        id.0,
+        to_time(at)?
+    );
+    let Some(Some(event)) = event.fetch_optional(&mut *tx).await.map_err(store_error)? else { return Ok(false) };
+    notify(&mut tx, EventId(event), id, notifications).await?;
+    tx.commit().await.map_err(store_error)?;
+    Ok(true)
 }
 
 /// Adds or replaces files, or nothing if the registration changed since it was read.

@@ -69,7 +69,7 @@ pub(crate) async fn erase(
 async fn erase_mails(tx: &mut PgConnection, id: RegistrationId) -> StoreResult<()> {
     let mails: Vec<Uuid> = sqlx::query_scalar!(
         r#"select distinct mail_id as "mail_id!" from notification
-           where registration_id = $1 and kind in ('confirmation', 'duplicate') and mail_id is not null"#,
+           where registration_id = $1 and kind in ('confirmation', 'duplicate', 'notice') and mail_id is not null"#,
         id.0
     )
     .fetch_all(&mut *tx)
@@ -84,7 +84,7 @@ async fn erase_mails(tx: &mut PgConnection, id: RegistrationId) -> StoreResult<(
     sqlx::query!(
         "update notification set recipient = '', withheld = 'erased',
              mail_id = case when mail_id = any ($2) then null else mail_id end
-         where registration_id = $1 and kind in ('confirmation', 'duplicate')",
+         where registration_id = $1 and kind in ('confirmation', 'duplicate', 'notice')",
         id.0,
         &unsent
     )
@@ -92,10 +92,19 @@ async fn erase_mails(tx: &mut PgConnection, id: RegistrationId) -> StoreResult<(
     .await
     .map_err(store_error)?;
     sqlx::query!("delete from mail where id = any ($1)", &unsent).execute(&mut *tx).await.map_err(store_error)?;
-    sqlx::query!("update mail set recipient = '', last_error = null where id = any ($1)", &mails)
-        .execute(tx)
+    sqlx::query!("update mail set recipient = '' where id = any ($1)", &mails)
+        .execute(&mut *tx)
         .await
         .map_err(store_error)?;
+    // A relay may have quoted what a mail says of the person, whomever it went to.
+    sqlx::query!(
+        "update mail set last_error = null
+         where last_error is not null and id in (select mail_id from notification where registration_id = $1)",
+        id.0
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
     Ok(())
 }
 

@@ -37,7 +37,7 @@ async fn lock_making(tx: &mut PgConnection) -> StoreResult<()> {
 /// its matter, so what it is counted under comes from there.
 async fn got_today(tx: &mut PgConnection, mails: &[NewMail]) -> StoreResult<Vec<(String, i64)>> {
     let addresses: Vec<String> =
-        mails.iter().filter(|mail| mail.kind.is_to_registrant()).map(|mail| mail.recipient.clone()).collect();
+        mails.iter().filter(|mail| mail.kind.is_of_a_form()).map(|mail| mail.recipient.clone()).collect();
     if addresses.is_empty() {
         return Ok(Vec::new());
     }

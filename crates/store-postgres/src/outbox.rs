@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
 use registration::notification::{
-    LeasedEntry, LeasedMail, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
 };
 use registration::ports::{Outbox, StoreResult};
 use registration::stored::OutboxDepth;
@@ -203,6 +203,26 @@ impl Outbox for PostgresStore {
         within(PATIENCE, async {
             let rows = query.build().fetch_all(&self.pool).await.map_err(store_error)?;
             rows.iter().map(mail_row).collect()
+        })
+        .await
+    }
+
+    async fn withheld(&self, registration: RegistrationId) -> StoreResult<bool> {
+        within(PATIENCE, async {
+            let withheld = sqlx::query_scalar!(
+                r#"select exists (
+                       select from notification n
+                       where n.registration_id = $1 and n.kind in ('confirmation', 'duplicate') and (
+                           n.withheld = 'enough'
+                           or n.mail_id is null and n.withheld is null and (
+                               select count(*) from mail m
+                               where m.kind in ('confirmation', 'duplicate') and lower(m.recipient) = lower(n.recipient)
+                                 and m.created_at > now() - interval '24 hours') >= $2)
+                   ) as "any!""#,
+                registration.0,
+                i64::from(MAILS_A_DAY)
+            );
+            withheld.fetch_one(&self.pool).await.map_err(store_error)
         })
         .await
     }

@@ -96,6 +96,10 @@ impl Registrations for PostgresStore {
         within(PATIENCE, dossiers::read(self, ids)).await
     }
 
+    async fn notify(&self, id: RegistrationId, notifications: &[NewNotification], at: Timestamp) -> StoreResult<bool> {
+        within(PATIENCE, changes::notified(self, id, notifications, at)).await
+    }
+
     async fn change_status(&self, change: &StatusChange) -> StoreResult<Change> {
         within(PATIENCE, changes::status(self, change)).await
     }

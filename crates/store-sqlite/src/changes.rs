@@ -1,6 +1,8 @@
 //! Changes of a registration that is there: its status, its files.
 
-use registration::ids::{EventId, FileId};
+use jiff::Timestamp;
+use registration::ids::{EventId, FileId, RegistrationId};
+use registration::notification::NewNotification;
 use registration::ports::StoreResult;
 use registration::stored::{Change, FileChange, FileContent, NewAttachment, StatusChange};
 use sqlx::SqliteConnection;
@@ -40,6 +42,24 @@ pub(crate) async fn status(store: &SqliteStore, change: &StatusChange) -> StoreR
     }
     tx.commit().await.map_err(store_error)?;
     Ok(Change::Done)
+}
+
+/// Writes notifications, or nothing if the registration is not there or is erased.
+pub(crate) async fn notified(
+    store: &SqliteStore,
+    id: RegistrationId,
+    notifications: &[NewNotification],
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let mut tx = store.write().await?;
+    let event = sqlx::query_scalar!("select event_id from registration where id = ? and erased_at is null", id.0);
+    let Some(event) = event.fetch_optional(&mut *tx).await.map_err(store_error)?.map(EventId) else {
+        return Ok(false);
+    };
+    history(&mut tx, id, at.as_microsecond(), "resent", None).await?;
+    notify(&mut tx, event, id, notifications).await?;
+    tx.commit().await.map_err(store_error)?;
+    Ok(true)
 }
 
 /// Adds or replaces files, or nothing if the registration changed since it was read.

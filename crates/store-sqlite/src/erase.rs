@@ -76,14 +76,14 @@ async fn message_ids(tx: &mut SqliteConnection, id: RegistrationId) -> StoreResu
 async fn erase_mails(tx: &mut SqliteConnection, id: RegistrationId) -> StoreResult<()> {
     let mails = sqlx::query_scalar!(
         r#"select distinct mail_id as "mail_id!: uuid::Uuid" from notification
-           where registration_id = ? and kind in ('confirmation', 'duplicate') and mail_id is not null"#,
+           where registration_id = ? and kind in ('confirmation', 'duplicate', 'notice') and mail_id is not null"#,
         id.0
     );
     let mails = mails.fetch_all(&mut *tx).await.map_err(store_error)?;
     sqlx::query!(
         "update notification set recipient = '', withheld = 'erased',
              mail_id = (select m.id from mail m where m.id = notification.mail_id and m.state = 'sent')
-         where registration_id = ? and kind in ('confirmation', 'duplicate')",
+         where registration_id = ? and kind in ('confirmation', 'duplicate', 'notice')",
         id.0
     )
     .execute(&mut *tx)
@@ -94,11 +94,20 @@ async fn erase_mails(tx: &mut SqliteConnection, id: RegistrationId) -> StoreResu
             .execute(&mut *tx)
             .await
             .map_err(store_error)?;
-        sqlx::query!("update mail set recipient = '', last_error = null where id = ?", mail)
+        sqlx::query!("update mail set recipient = '' where id = ?", mail)
             .execute(&mut *tx)
             .await
             .map_err(store_error)?;
     }
+    // A relay may have quoted what a mail says of the person, whomever it went to.
+    sqlx::query!(
+        "update mail set last_error = null
+         where last_error is not null and id in (select mail_id from notification where registration_id = ?)",
+        id.0
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
     Ok(())
 }
 

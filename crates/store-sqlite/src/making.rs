@@ -37,7 +37,7 @@ async fn free(tx: &mut SqliteConnection, mails: &[NewMail]) -> StoreResult<Vec<i
 
 /// How many mails each registrant's address got today, in the order of the mails, and what it is counted under.
 async fn got_today(tx: &mut SqliteConnection, mails: &[NewMail]) -> StoreResult<Vec<(String, i64)>> {
-    let addresses = mails.iter().filter(|mail| mail.kind.is_to_registrant()).map(|mail| mail.recipient.as_str());
+    let addresses = mails.iter().filter(|mail| mail.kind.is_of_a_form()).map(|mail| mail.recipient.as_str());
     let addresses = addresses.collect::<Value>().to_string();
     let got = sqlx::query!(
         r#"select lower(one.value) as "address!: String", (

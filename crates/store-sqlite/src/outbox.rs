@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use registration::ids::{EventId, MailId, RegistrationId};
 use registration::notification::{
-    LeasedEntry, LeasedMail, Made, MailRow, MailState, NewMail, PendingNotification, Window,
+    LeasedEntry, LeasedMail, MAILS_A_DAY, Made, MailRow, MailState, NewMail, PendingNotification, Window,
 };
 use registration::ports::{Outbox, StoreError, StoreResult};
 use registration::stored::OutboxDepth;
@@ -190,6 +190,24 @@ impl Outbox for SqliteStore {
         query.push(" order by m.created_at desc, m.id desc limit ").push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&self.readers).await.map_err(store_error)?;
         rows.iter().map(mail_row).collect()
+    }
+
+    async fn withheld(&self, registration: RegistrationId) -> StoreResult<bool> {
+        let enough = i64::from(MAILS_A_DAY);
+        let withheld = sqlx::query_scalar!(
+            r#"select exists (
+                   select 1 from notification n
+                   where n.registration_id = ? and n.kind in ('confirmation', 'duplicate') and (
+                       n.withheld = 'enough'
+                       or n.mail_id is null and n.withheld is null and (
+                           select count(*) from mail
+                           where kind in ('confirmation', 'duplicate') and lower(recipient) = lower(n.recipient)
+                             and created_at > cast(unixepoch('subsec') * 1000000 as integer) - 86400000000) >= ?)
+               ) as "any!: bool""#,
+            registration.0,
+            enough
+        );
+        withheld.fetch_one(&self.readers).await.map_err(store_error)
     }
 
     async fn mails_of(&self, registration: RegistrationId) -> StoreResult<Vec<MailRow>> {

@@ -77,6 +77,10 @@ impl Registrations for SqliteStore {
         dossiers::read(self, ids).await
     }
 
+    async fn notify(&self, id: RegistrationId, notifications: &[NewNotification], at: Timestamp) -> StoreResult<bool> {
+        changes::notified(self, id, notifications, at).await
+    }
+
     async fn change_status(&self, change: &StatusChange) -> StoreResult<Change> {
         changes::status(self, change).await
     }

@@ -229,6 +229,9 @@ def tls_context():
     def context(which):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.load_cert_chain(*SETTINGS["certificates"][which])
+        # A session that is resumed shows no certificate.
+        made.num_tickets = 0
+        made.options |= ssl.OP_NO_TICKET
         return made
 
     contexts = {which: context(which) for which in SETTINGS["certificates"]}

@@ -10,6 +10,7 @@ use registration::ids::RegistrationId;
 use registration::ports::Store;
 use registration::reference::Reference;
 use registration::register::Desk;
+use registration::resend::Resent;
 use registration::stored::{Erasure, Record, StoredEvent};
 
 use crate::columns::say;
@@ -43,6 +44,27 @@ pub(super) async fn cancel(
         Cancelled::Unknown => return Err(Refusal::found(format!("{reference} is not there any more"))),
     }
     Ok(())
+}
+
+/// Sends the registrant the confirmation again.
+pub(super) async fn resend(
+    store: Arc<dyn Store>,
+    settings: &Settings,
+    event: &StoredEvent,
+    id: RegistrationId,
+) -> Outcome {
+    let reference = record(store.as_ref(), id).await?.reference;
+    match desk(store, settings)?.resend(&event_at(event)?, id).await? {
+        Resent::Done => {
+            say(format_args!("{reference}: a mail goes to the registrant when the notifier runs."));
+            Ok(())
+        }
+        Resent::Rejected => Err(Refusal::found(format!(
+            "{reference} is the second one of its address, which was told of the first: nothing was sent"
+        ))),
+        Resent::Erased => Err(Refusal::found(format!("{reference} is erased, its address with it: nothing was sent"))),
+        Resent::Unknown => Err(Refusal::found(format!("{reference} is not there any more"))),
+    }
 }
 
 /// Erases everything about the person of a registration.

@@ -1,4 +1,4 @@
-//! `karibu registrations list | show | export | cancel | erase`.
+//! `karibu registrations list | show | export | cancel | resend | erase`.
 
 mod change;
 mod list;
@@ -73,6 +73,13 @@ pub(crate) enum RegistrationsCommand {
         #[arg(long)]
         tell: bool,
     },
+    /// Send the registrant the confirmation again, as things stand now
+    Resend {
+        /// The event's part of its URLs
+        event: String,
+        /// Its reference, such as KC-7F3K-2M9Q
+        reference: String,
+    },
     /// Erase everything about the person of a registration, for good; the counts stay
     Erase {
         /// The event's part of its URLs
@@ -114,6 +121,10 @@ pub(crate) async fn run(command: RegistrationsCommand, store: Arc<dyn Store>, se
         RegistrationsCommand::Cancel { event, reference, tell } => {
             let (event, id) = find(store.as_ref(), &event, &reference).await?;
             change::cancel(store, settings, &event, id, tell).await
+        }
+        RegistrationsCommand::Resend { event, reference } => {
+            let (event, id) = find(store.as_ref(), &event, &reference).await?;
+            change::resend(store, settings, &event, id).await
         }
         RegistrationsCommand::Erase { event, reference, yes } => {
             let (event, id) = find(store.as_ref(), &event, &reference).await?;

@@ -22,6 +22,10 @@ struct Known {
     form: Form,
     files: Vec<FileRow>,
     mails: Vec<MailRow>,
+    /// Whether the registrant's own mail is held back.
+    withheld: bool,
+    /// The event's part of its URLs.
+    event: String,
     history: Vec<HistoryRow>,
     /// References of others that may be the same person.
     same_person: Vec<String>,
@@ -51,8 +55,10 @@ async fn read(store: &dyn Store, event: &StoredEvent, id: RegistrationId) -> Out
     };
     Ok(Known {
         form,
+        event: event.slug.clone(),
         files,
         mails: store.mails_of(id).await?,
+        withheld: store.withheld(id).await?,
         history: store.history(id).await?,
         same_person: same_person.iter().map(ToString::to_string).collect(),
         duplicate_of,
@@ -94,6 +100,7 @@ fn as_json(known: &Known) -> Outcome {
         answers: &'a serde_json::Value,
         files: Vec<File<'a>>,
         mails: Vec<Mail<'a>>,
+        withheld: bool,
         history: Vec<Happened<'a>>,
         same_person: &'a [String],
         duplicate_of: Option<&'a str>,
@@ -126,6 +133,7 @@ fn as_json(known: &Known) -> Outcome {
                 sent_at: mail.sent_at.map(|at| at.to_string()),
             })
             .collect(),
+        withheld: known.withheld,
         history: known
             .history
             .iter()
@@ -188,6 +196,11 @@ fn say_all(known: &Known) {
             })
             .collect();
         print(&["MAIL", "RECIPIENT", "STATE", "SENT OR NEXT", "LAST ERROR"], &rows);
+    }
+    if known.withheld {
+        say("");
+        say("The registrant's mail is withheld: the address got as many as forms may send it in a day. Send it by");
+        say(format_args!("  karibu registrations resend {} {}", known.event, record.reference));
     }
     say("");
     let rows: Vec<_> = known

@@ -35,7 +35,7 @@ const SHORT: [Case; 5] = [
     ("wrong password", Mode::WrongPassword, Effect::Waits),
 ];
 
-const LONG: [Case; 25] = [
+const LONG: [Case; 26] = [
     ("421 instead of a greeting", Mode::Reply(Stage::Connect, "421 4.3.2 Too busy"), Effect::Waits),
     ("421 at EHLO", Mode::Reply(Stage::Ehlo, "421 4.3.2 Too busy"), Effect::Waits),
     ("421 at AUTH", Mode::Reply(Stage::Auth, "421 4.3.2 Too busy"), Effect::Waits),
@@ -48,6 +48,7 @@ const LONG: [Case; 25] = [
     ("450 at RCPT", Mode::Reply(Stage::Rcpt, "450 4.7.1 Greylisted"), Effect::Waits),
     ("451 at DATA", Mode::Reply(Stage::Data, "451 4.3.5 Try later"), Effect::Waits),
     ("452 after the dot", Mode::Reply(Stage::Content, "452 4.3.1 Insufficient system storage"), Effect::Waits),
+    ("354 after the dot", Mode::Reply(Stage::Content, "354 Go on"), Effect::Waits),
     ("554 instead of a greeting", Mode::Reply(Stage::Connect, "554 No SMTP service here"), Effect::Waits),
     ("550 at EHLO", Mode::Reply(Stage::Ehlo, "550 5.7.1 Not you"), Effect::Waits),
     ("550 at MAIL", Mode::Reply(Stage::Mail, "550 5.1.0 Sender rejected"), Effect::Waits),

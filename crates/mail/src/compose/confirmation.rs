@@ -7,7 +7,6 @@ use presentation::{countries, dates, urls};
 use registration::answers::{Answer, Answers};
 use registration::event::Event;
 use registration::language::Language;
-use registration::notification::Kind;
 use registration::stored::Status;
 
 use super::{ConfirmationMail, Fact, Head, Parts, plain, status_word};
@@ -25,7 +24,7 @@ pub fn confirmation(mail: &ConfirmationMail<'_>) -> Message {
             .unwrap_or_else(|_| view.title.clone()),
     };
     let head = Head {
-        kind: Kind::Confirmation.as_str(),
+        kind: mail.kind.as_str(),
         list: "confirmations",
         from_name: envelope.event_name(),
         reply_to: view.contact_address.then(|| Person { name: None, address: view.contact.clone() }),

@@ -10,7 +10,7 @@ use lettre::transport::smtp::authentication::Mechanism;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
-use lettre::transport::smtp::response::Response;
+use lettre::transport::smtp::response::{Response, Severity};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -130,9 +130,11 @@ impl Session {
 
     /// Sends the message; gives the relay's reply, by which it takes responsibility.
     pub(super) async fn data(&mut self, bytes: &[u8]) -> Result<String, Fault> {
-        self.command(Stage::Data, Data).await?;
-        let answer = within(Stage::Content, CONTENT_PATIENCE * self.patience, self.connection.message(bytes)).await;
-        answer.map(|reply| told(&reply))
+        let go_on = within(Stage::Data, self.patience, self.connection.command(Data)).await?;
+        expect(Stage::Data, Severity::PositiveIntermediate, &go_on)?;
+        let answer = within(Stage::Content, CONTENT_PATIENCE * self.patience, self.connection.message(bytes)).await?;
+        expect(Stage::Content, Severity::PositiveCompletion, &answer)?;
+        Ok(told(&answer))
     }
 
     /// Whether the relay takes this sender.
@@ -153,8 +155,19 @@ impl Session {
     }
 
     async fn command(&mut self, stage: Stage, command: impl Display) -> Result<String, Fault> {
-        within(stage, self.patience, self.connection.command(command)).await.map(|reply| told(&reply))
+        let reply = within(stage, self.patience, self.connection.command(command)).await?;
+        expect(stage, Severity::PositiveCompletion, &reply)?;
+        Ok(told(&reply))
     }
+}
+
+/// lettre takes any 2yz or 3yz for a success; a 354 to a whole message is none (RFC 5321, 4.3.2). Whatever the relay means by
+/// it, the dialogue is out of step.
+fn expect(stage: Stage, severity: Severity, reply: &Response) -> Result<(), Fault> {
+    if reply.code().severity == severity {
+        return Ok(());
+    }
+    Err(broken(stage, &format!("the answer {} does not belong here", u16::from(reply.code()))))
 }
 
 async fn connect(relay: &Relay) -> Result<AsyncSmtpConnection, Fault> {

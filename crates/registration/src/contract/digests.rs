@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::setting::{at, camp, confirmed, fresh_uuid, mail_of, make_all, somebody};
-use crate::ids::MailId;
-use crate::notification::{MAILS_A_DAY, MailState, NewMail, Window};
+use super::setting::{at, camp, confirmed, fresh_uuid, mail_of, make_all, note, somebody};
+use crate::ids::{MailId, RegistrationId};
+use crate::notification::{Kind, MAILS_A_DAY, MailState, NewMail, Window};
 use crate::ports::Store;
 use crate::stored::NewRegistration;
 
@@ -78,6 +78,36 @@ pub async fn an_address_gets_so_many_mails_a_day_and_no_more(store: &dyn Store) 
     assert_eq!((made.mails, made.withheld), (1, 1), "capitals make no other address");
     let depth = store.depth().await.expect("reads");
     assert_eq!(depth.registrations_without_notification, 0);
+
+    // Who is to know that no mail comes, does: before mails are made, and after.
+    assert!(store.withheld(again.id).await.expect("reads"));
+    let next = somebody(event);
+    confirmed(store, &next).await;
+    assert!(store.withheld(next.id).await.expect("reads"), "it will be");
+    let mut other = somebody(event);
+    "another@example.org".clone_into(&mut other.notifications[1].recipient);
+    confirmed(store, &other).await;
+    assert!(!store.withheld(other.id).await.expect("reads"));
+
+    // What organisers have sent has no limit, and counts for nobody.
+    let waiting = store.unassigned(at(60), 100).await.expect("reads");
+    let made = store.make(&waiting.iter().map(mail_of).collect::<Vec<_>>()).await.expect("makes");
+    assert_eq!((made.mails, made.withheld), (3, 1));
+    for _ in 0..2 {
+        assert!(store.notify(again.id, &[note("t.banda@example.org", Kind::Notice)], at(70)).await.expect("writes"));
+    }
+    let mails = make_all(store).await;
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [Kind::Notice; 2]);
+    for _ in 0..MAILS_A_DAY {
+        assert!(store.notify(other.id, &[note("another@example.org", Kind::Notice)], at(70)).await.expect("writes"));
+    }
+    make_all(store).await;
+    assert!(!store.withheld(other.id).await.expect("reads"));
+    let history = store.history(again.id).await.expect("reads");
+    assert_eq!(history.iter().filter(|row| row.action == "resent").count(), 2);
+    store.erase(again.id, &[], at(80)).await.expect("erases");
+    assert!(!store.notify(again.id, &[note("t.banda@example.org", Kind::Notice)], at(90)).await.expect("writes"));
+    assert!(!store.notify(RegistrationId(fresh_uuid()), &[], at(90)).await.expect("writes"));
 }
 
 pub async fn a_fault_of_the_relay_does_not_count_and_does_not_delay(store: &dyn Store) {

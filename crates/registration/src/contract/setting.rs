@@ -69,6 +69,11 @@ pub async fn camp(store: &dyn Store, limits: &[(&str, u32)]) -> EventId {
     store.import(&import("camp", limits)).await.expect("imports").id
 }
 
+/// Something that is told somebody at once.
+pub fn note(recipient: &str, kind: Kind) -> NewNotification {
+    NewNotification { recipient: recipient.to_owned(), kind, language: Language::En, window: None }
+}
+
 /// Somebody who registers for an event: one organiser and the person are told, no place is limited.
 pub fn somebody(event: EventId) -> NewRegistration {
     let id = RegistrationId(fresh_uuid());

@@ -20,6 +20,8 @@ pub struct RegisteredFace<'a> {
     pub status: Status,
     /// The mail address the confirmation goes to.
     pub email: &'a str,
+    /// Whether a confirmation goes there: an address gets only so many a day.
+    pub mail_comes: bool,
     /// All answers in words.
     pub sections: &'a [Section],
     /// Labels of the answers that did not apply and were dropped.
@@ -40,7 +42,11 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
         title,
         reference: face.reference,
         dropped: face.dropped,
-        mail: w.fill("registered-next-mail", &[("email", face.email.into())]),
+        once: event.one_per_address.then(|| w.get("registered-next-once")),
+        mail: w.fill(
+            if face.mail_comes { "registered-next-mail" } else { "registered-next-no-mail" },
+            &[("email", face.email.into())],
+        ),
         contact: w.fill("registered-next-contact", &[("contact", event.privacy.contact.get(w.language()).into())]),
         alive: face.status.is_alive(),
         days: shell.days(event),
@@ -78,6 +84,8 @@ struct RegisteredPage<'a> {
     reference: &'a str,
     dropped: &'a [String],
     mail: String,
+    /// Where an address is registered once only: this may be the page of a second one, and must not say whether it is.
+    once: Option<String>,
     contact: String,
     /// Whether the person still means to come, so that mail and calendar are worth a word.
     alive: bool,

@@ -193,6 +193,7 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
             reference: "KC-7F3K-2M9Q",
             status,
             email: "chanda@unza.example",
+            mail_comes: status != Status::Waiting,
             sections: &sections,
             dropped,
             attach: status.is_alive().then(|| "/connect/attachments/token".to_owned()),

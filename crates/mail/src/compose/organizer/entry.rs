@@ -86,7 +86,7 @@ impl EntryView {
                 facts.push(Fact::new(words.get("mail-attached-at"), moment(mail, entry.at)));
                 files = file_links(mail, entry.files, &token);
             }
-            Kind::Registered | Kind::Erased | Kind::Digest | Kind::Confirmation | Kind::Duplicate => {
+            Kind::Registered | Kind::Erased | Kind::Digest | Kind::Confirmation | Kind::Duplicate | Kind::Notice => {
                 if record.status == Status::Waiting {
                     notices.push(words.get("mail-organizer-waiting"));
                 }

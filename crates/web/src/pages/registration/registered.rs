@@ -59,6 +59,7 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         reference: record.reference.as_str(),
         status: record.shown_status,
         email: &record.columns.email,
+        mail_comes: !store.withheld(id).await?,
         sections: &sections,
         dropped: &dropped,
         attach: attach.then(|| urls::attachments(&entry.event.slug, &visit.web.inner.signer.attachments(id))),
