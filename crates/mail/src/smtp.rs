@@ -3,6 +3,7 @@
 //! lettre's own transport does not tell at which command a relay said no, and its pool does not limit connections; both
 //! decide what becomes of a mail, so the dialogue is driven here, command by command, on lettre's connection.
 
+mod bounded;
 mod diagnose;
 mod session;
 mod settings;

@@ -362,3 +362,22 @@ async fn whatever_fails_in_a_dialogue_comes_with_what_to_do() {
     let (.., advice) = told(&transport("smtp://no-such-host.invalid", 1, None), None).await;
     assert!(advice.contains("name"), "{advice}");
 }
+
+#[tokio::test]
+async fn a_relay_whose_line_does_not_end_is_not_listened_to_for_ever() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}?tls=none", listener.local_addr().unwrap());
+    let talks = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut said = 0;
+        // Until it is hung up on. What the kernel takes for both sides is some megabytes.
+        while said < 64 * 1024 * 1024 && tokio::io::AsyncWriteExt::write_all(&mut stream, &[b'2'; 4096]).await.is_ok() {
+            said += 4096;
+        }
+        said
+    };
+    let relay = transport(&url, 1, None);
+    let (said, sent) = tokio::join!(talks, async { relay.send(&message_to("desk@example.org")).await });
+    is_relay_fault(sent, "does not end");
+    assert!(said < 16 * 1024 * 1024, "{said} bytes were taken");
+}

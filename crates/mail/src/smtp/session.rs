@@ -14,6 +14,7 @@ use lettre::transport::smtp::response::{Response, Severity};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use super::bounded::Bounded;
 use super::settings::{Encryption, Relay};
 use crate::classify::{Fault, Stage, Trouble};
 
@@ -178,7 +179,7 @@ async fn connect(relay: &Relay) -> Result<AsyncSmtpConnection, Fault> {
         return within(Stage::Connect, relay.patience, connecting).await;
     }
     let stream = tcp(relay).await.map_err(|error| broken(Stage::Connect, &error.to_string()))?;
-    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &relay.hello);
+    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(Bounded::new(stream)), &relay.hello);
     within(Stage::Connect, relay.patience, greeting).await
 }
 
