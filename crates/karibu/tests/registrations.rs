@@ -204,6 +204,7 @@ async fn hostile_texts_act_on_no_terminal_and_are_exported_as_they_are() {
 
     let list = told(&served, &["registrations", "list", "connect"]).await;
     assert_eq!(list.lines().count(), texts.len() + 1, "{list}");
+    assert!(list.contains(texts.last().unwrap()) && !list.contains('…'), "nothing is cut in a pipe: {list}");
     let listed = told(&served, &["registrations", "list", "connect", "--json"]).await;
     for output in [&list, &listed] {
         assert!(!output.contains(acts_on_a_terminal), "{output:?}");

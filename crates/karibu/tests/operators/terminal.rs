@@ -9,7 +9,8 @@ use crate::{KARIBU, done, karibu, register};
 
 /// Runs the binary with a terminal for standard output and error, and gives all that was drawn there.
 fn on_a_terminal(folder: &Path, arguments: &[&str]) -> String {
-    let line = std::iter::once(KARIBU).chain(arguments.iter().copied()).collect::<Vec<_>>().join(" ");
+    let called = std::iter::once(KARIBU).chain(arguments.iter().copied()).collect::<Vec<_>>().join(" ");
+    let line = format!("stty cols 80; {called}");
     let mut command = Command::new("script");
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KARIBU_")) {
         command.env_remove(name);
@@ -43,4 +44,19 @@ async fn progress_is_drawn_on_a_terminal_and_not_into_a_pipe() {
     assert!(drawn.contains("carrying over") && drawn.contains("comparing"), "{drawn}");
     let drawn = on_a_terminal(&there, &["restore", "one.tar", "--data-dir", "again"]);
     assert!(drawn.contains("reading the backup") && drawn.contains("every row"), "{drawn}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_advice_is_wrapped_and_in_a_pipe_it_is_one_line() {
+    const ADVICE: &str = "`karibu serve` makes it; or set KARIBU_DATA_DIR to where it is";
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody serves here, so that there is something to say; the exit code is not what is looked at.
+    let piped = karibu(folder.path(), &["check"], &[]).output().unwrap();
+    let piped = String::from_utf8(piped.stdout).unwrap();
+    assert!(piped.lines().any(|line| line.ends_with(&format!("→ {ADVICE}"))), "{piped}");
+    let drawn = on_a_terminal(folder.path(), &["check", "||", "true"]);
+    let table: Vec<&str> = drawn.lines().skip_while(|line| !line.contains("RESULT")).skip(1).collect();
+    assert!(table.iter().all(|line| line.trim_end().chars().count() <= 80), "{drawn}");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&table.join(" ")).contains(&words(ADVICE)) && !drawn.contains('…'), "{drawn}");
 }
