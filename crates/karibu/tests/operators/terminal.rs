@@ -44,6 +44,7 @@ async fn progress_is_drawn_on_a_terminal_and_not_into_a_pipe() {
     assert!(drawn.contains("carrying over") && drawn.contains("comparing"), "{drawn}");
     let drawn = on_a_terminal(&there, &["restore", "one.tar", "--data-dir", "again"]);
     assert!(drawn.contains("reading the backup") && drawn.contains("every row"), "{drawn}");
+    assert!(drawn.contains("Start it with `karibu serve --data-dir again`."), "{drawn}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
