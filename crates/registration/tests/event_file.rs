@@ -5,7 +5,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use registration::SAMPLE_EVENT;
 use registration::event::{Delivery, Phase, WhenFull};
-use registration::event_file::parse;
+use registration::event_file::{changes, parse};
 use registration::form::{FieldKind, Required};
 use registration::language::{Language, Text};
 
@@ -296,4 +296,25 @@ fn digests_retention_and_one_per_address_are_read() {
     // The event ends on the 3rd of December in Nairobi, three hours before UTC.
     assert_eq!(event.attachments_end().unwrap().to_string(), "2027-01-02T21:00:00Z");
     assert_eq!(event.answers_end().unwrap().to_string(), "2027-12-03T21:00:00Z");
+}
+
+#[test]
+fn what_another_import_changed_is_told_by_its_keys() {
+    let before = parse(SMALL, now()).unwrap();
+    assert_eq!(changes(&before, &parse(&format!("# a remark\n{SMALL}"), now()).unwrap()), Vec::<&str>::new());
+    for (from, to, expected) in [
+        (
+            "[privacy]",
+            "capacity = 5\norganizers = [{ email = \"a@b.co\" }]\n[privacy]",
+            &["capacity", "organizers"][..],
+        ),
+        ("name = \"Small\"", "name = \"Smaller\"", &["name", "short_name"]),
+        ("closes = \"2026-11-30\"", "closes = \"+9d\"", &[]),
+        ("closes = \"2026-11-30\"", "closes = \"+8d\"", &["closes"]),
+        ("contact = \"c\"", "contact = \"d\"", &["privacy"]),
+        // That is the form, which has versions of its own.
+        ("label = \"How\"", "label = \"Where\"", &[]),
+    ] {
+        assert_eq!(changes(&before, &parse(&SMALL.replacen(from, to, 1), now()).unwrap()), expected, "{to}");
+    }
 }

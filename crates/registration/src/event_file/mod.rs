@@ -1,5 +1,6 @@
 //! The event file: an event as TOML, as its organisers write it. The format is described in `docs/event-file.md`.
 
+mod changes;
 mod dates;
 mod event;
 mod fields;
@@ -7,6 +8,7 @@ mod reader;
 
 use jiff::Timestamp;
 
+pub use self::changes::changes;
 use crate::event::Event;
 use reader::{Section, Source};
 
