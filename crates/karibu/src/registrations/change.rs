@@ -7,6 +7,7 @@ use mail::{FolderTransport, Transport};
 use registration::cancel::{Cancelled, EventAt};
 use registration::event_file;
 use registration::ids::RegistrationId;
+use registration::notification::MAILS_A_DAY;
 use registration::ports::Store;
 use registration::reference::Reference;
 use registration::register::Desk;
@@ -29,7 +30,11 @@ pub(super) async fn cancel(
     let (desk, at) = (desk(store, settings)?, event_at(event)?);
     match desk.cancel(&at, id, tell).await? {
         Cancelled::Done => {
-            let registrant = if tell { "the registrant is told" } else { "the registrant is not (`--tell` does that)" };
+            let registrant = if tell {
+                format!("the registrant is told, unless that address got {MAILS_A_DAY} mails in 24 hours")
+            } else {
+                "the registrant is not told (`--tell` does that)".to_owned()
+            };
             say(format_args!("{reference} is cancelled; {}; {registrant}.", organizers_told(&desk, &at)));
         }
         Cancelled::AlreadyOver(status) => {
@@ -67,7 +72,7 @@ pub(super) async fn erase(
             overwrite(store.as_ref(), &reference).await?;
             let stay = if holds_place { "the counts and its place stay" } else { "the counts stay" };
             say(format_args!(
-                "{reference} is erased: answers, files and mails are gone, {stay}; {}; the registrant is not.",
+                "{reference} is erased: answers, files and mails are gone, {stay}; {}; the registrant is not told.",
                 organizers_told(&desk, &at)
             ));
             if !others.is_empty() {
