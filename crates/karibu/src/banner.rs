@@ -12,10 +12,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) self_signed: bool,
     /// The folder of mails when they are files, and whether they can be read at `/mail/`.
     pub(crate) mails: Option<(String, bool)>,
-    /// The data folder.
+    /// Where data is kept.
     pub(crate) data: String,
-    /// The database's engine.
-    pub(crate) engine: &'a str,
     /// URL of the private listener.
     pub(crate) ops_url: String,
     /// Whether the sample event is served while its organisers get no mail.
@@ -51,7 +49,7 @@ impl Banner<'_> {
                     .to_owned(),
             );
         }
-        lines.push(format!("  Data    {} ({})", self.data, self.engine));
+        lines.push(format!("  Data    {}", self.data));
         lines.push(format!("  Health  {}/readyz", self.ops_url));
         lines.push(String::new());
         lines

@@ -1,5 +1,7 @@
 //! The command line: commands by clap, a flag per setting from the table.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -12,7 +14,7 @@ pub(crate) const COMMIT: &str = env!("KARIBU_BUILD_COMMIT");
 
 /// Registers people for conferences: form, registrations, mails, in one program.
 #[derive(Debug, Parser)]
-#[command(name = "karibu", disable_help_subcommand = true)]
+#[command(name = "karibu")]
 #[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KARIBU_BUILD_COMMIT"), ")"))]
 #[command(after_help = "Each setting may also be an environment variable (KARIBU_PUBLIC_URL), a file named by one \
     (KARIBU_PUBLIC_URL_FILE), or a line of karibu.toml in the working folder (public_url = \"…\"). \
@@ -167,8 +169,10 @@ pub(crate) enum Asked {
 }
 
 /// Reads the command line.
-pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Asked, Refusal> {
-    let matches = match command().try_get_matches_from(arguments) {
+pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Refusal> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let refusal = |error: &clap::Error| refusal(error, &called(&arguments));
+    let matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             return Ok(Asked::Tell(error));
@@ -184,7 +188,15 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> R
 }
 
 fn command() -> clap::Command {
-    let flags = TABLE.iter().map(|setting| {
+    Cli::command().args(flags()).mut_subcommands(|command| match command.get_name() {
+        "serve" => command,
+        _ => brief(command),
+    })
+}
+
+/// A flag for each setting.
+fn flags() -> impl Iterator<Item = Arg> {
+    TABLE.iter().map(|setting| {
         let help = match setting.default {
             Some(default) => format!("{} [default: {default}]", setting.help),
             None => setting.help.to_owned(),
@@ -195,12 +207,41 @@ fn command() -> clap::Command {
             .help(help)
             .help_heading("Settings")
             .global(true)
-    });
-    Cli::command().args(flags)
+    })
+}
+
+/// A command that takes all settings, but leaves it to `serve` to list them.
+fn brief(command: clap::Command) -> clap::Command {
+    command
+        .disable_help_subcommand(true)
+        .args(flags().map(|flag| flag.hide(true)))
+        .after_help("Settings are flags here, too, such as --data-dir FOLDER: `karibu serve --help` lists them.")
+        .mut_subcommands(brief)
+}
+
+/// The command that the arguments name, as far as they do: `karibu registrations cancel`.
+fn called(arguments: &[OsString]) -> String {
+    let top = command();
+    let (mut names, mut at) = (vec![top.get_name()], &top);
+    let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        if let Some(flag) = word.strip_prefix("--") {
+            // The value of a setting is no command, whatever it is called.
+            if top.get_arguments().any(|known| known.get_long() == Some(flag)) {
+                words.next();
+            }
+        } else if let Some(command) = at.find_subcommand(word) {
+            names.push(command.get_name());
+            at = command;
+        } else {
+            break;
+        }
+    }
+    names.join(" ")
 }
 
 /// clap explains in paragraphs; one sentence will do.
-fn refusal(error: &clap::Error) -> Refusal {
+fn refusal(error: &clap::Error, called: &str) -> Refusal {
     let text = error.to_string();
     let mut sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     if sentence.ends_with(':') {
@@ -211,7 +252,10 @@ fn refusal(error: &clap::Error) -> Refusal {
     let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let suggested = suggested.into_iter().find_map(|kind| error.get(kind)).map(ToString::to_string);
     let advice = suggested.map_or_else(
-        || "`karibu --help` tells all commands".to_owned(),
+        || match called {
+            "karibu" => "`karibu --help` tells all commands".to_owned(),
+            called => format!("`{called} --help` tells how it is called"),
+        },
         |suggested| format!("did you mean `{suggested}`?"),
     );
     Refusal::called(format!("{sentence}: {advice}"))
@@ -248,6 +292,36 @@ mod tests {
         assert_eq!(flags, [("DATA_DIR", "/x".to_owned())]);
     }
 
+    fn help(line: &str) -> String {
+        let Ok(Asked::Tell(text)) = asked(line) else { panic!("{line}") };
+        text.to_string()
+    }
+
+    #[test]
+    fn settings_are_listed_where_they_are_looked_for_and_named_elsewhere() {
+        for line in ["karibu --help", "karibu serve --help", "karibu help serve"] {
+            assert!(help(line).contains("--public-url"), "{line}");
+        }
+        for line in
+            ["karibu registrations --help", "karibu registrations cancel --help", "karibu check --help", "karibu event"]
+        {
+            let text = help(line);
+            assert!(!text.contains("--public-url") && text.contains("`karibu serve --help`"), "{line}: {text}");
+            assert!(text.lines().count() < 25, "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn help_is_a_command_too() {
+        for (line, same) in [
+            ("karibu help", "karibu --help"),
+            ("karibu help registrations", "karibu registrations --help"),
+            ("karibu help registrations cancel", "karibu registrations cancel --help"),
+        ] {
+            assert_eq!(help(line), help(same), "{line}");
+        }
+    }
+
     #[test]
     fn mistakes_are_told_in_one_sentence() {
         for (line, told) in [
@@ -255,7 +329,11 @@ mod tests {
             ("karibu srve", "did you mean `serve`?"),
             ("karibu event import", "<FILE>"),
             ("karibu notifications list --state lost", "lost"),
-            ("karibu notifications resend", "karibu --help"),
+            ("karibu notifications resend", "`karibu notifications resend --help`"),
+            ("karibu registrations cancel connect", "`karibu registrations cancel --help`"),
+            ("karibu --data-dir event registrations show", "`karibu registrations show --help`"),
+            ("karibu registrations list connect --data-dir event --wrong-one", "`karibu registrations list --help`"),
+            ("karibu xyz", "`karibu --help`"),
             ("karibu notifications resend 1 --parked", "1"),
             ("karibu serve now", "now"),
         ] {

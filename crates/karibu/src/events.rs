@@ -9,8 +9,9 @@ use presentation::words::Words;
 use registration::event::{Event, Phase};
 use registration::event_file;
 use registration::language::Language;
+use registration::places::PlaceKey;
 use registration::ports::Store;
-use registration::stored::{EventPulse, Status, StoredEvent};
+use registration::stored::{EventPulse, Imported, Status, StoredEvent};
 use serde::Serialize;
 
 use crate::cli::EventCommand;
@@ -35,6 +36,10 @@ async fn import(store: &dyn Store, file: &str, yes: bool, json: bool, now: Times
         created: bool,
         form_version: i32,
         form_changed: bool,
+        /// Keys of the event file, but for `field`.
+        changed: Vec<&'static str>,
+        /// Limits that are lower than what is taken.
+        exceeded: Vec<Place>,
     }
     let called = if file == "-" { "standard input" } else { file };
     let mut bytes = Vec::new();
@@ -51,37 +56,67 @@ async fn import(store: &dyn Store, file: &str, yes: bool, json: bool, now: Times
         let line = good.matches('\n').count() + 1;
         Refusal::found(format!("{called}, line {line}: this is not UTF-8 text; save the file as UTF-8"))
     })?;
-    if !yes {
-        refuse_what_deletes(store, &source, now).await?;
+    let before = match event_file::parse(&source, now) {
+        Ok(event) => store.by_slug(&event.slug).await?,
+        // The import tells the mistake.
+        Err(_) => None,
+    };
+    let known = before.as_ref().and_then(|before| event_file::parse(&before.source, before.imported_at).ok());
+    if let (false, Some(before)) = (yes, &before) {
+        refuse_what_deletes(store, before, known.as_ref(), &source, now).await?;
     }
-    let (slug, imported) = sample::import(store, &source, false, called, now).await?;
+    let (event, imported) = sample::import(store, &source, false, called, now).await?;
+    let pulses = store.pulse().await?;
+    let mut exceeded = places(pulses.iter().find(|pulse| pulse.id == imported.id));
+    exceeded.retain(|place| place.taken > place.limit);
+    let changed = known.map(|known| event_file::changes(&known, &event));
     if json {
         let row = Row {
-            slug,
+            slug: event.slug,
             created: imported.created,
             form_version: imported.form_version,
             form_changed: imported.form_changed,
+            changed: changed.unwrap_or_default(),
+            exceeded,
         };
         return print_json(&[row]);
     }
-    let what = match (imported.created, imported.form_changed) {
-        (true, _) => "is new",
-        (false, true) => "has a new form",
-        (false, false) => "is up to date, its form as before",
-    };
-    say(format_args!("{slug} {what} (form version {}).", imported.form_version));
+    say(format_args!(
+        "{} {} (form version {}).",
+        event.slug,
+        came_of(&imported, changed.as_deref()),
+        imported.form_version
+    ));
+    if before.is_some_and(|before| before.sample) {
+        say(format_args!("It takes the place of the sample event, which Karibu does not keep open any more."));
+    }
+    for Place { key, taken, limit } in exceeded {
+        let key = PlaceKey(key);
+        let limited = match key.field_and_value() {
+            Some((field, value)) => format!("`places` of `{value}` (field `{field}`)"),
+            None => "`capacity`".to_owned(),
+        };
+        say(format_args!(
+            "{limited} is now {limit}, but {taken} are taken: nobody loses a place, and none is given while {limit} or more are \
+             taken."
+        ));
+    }
     Ok(())
 }
 
 /// Refuses an event file whose retention would be over as soon as it is imported, where there is something to lose and it was
 /// not over before: a wrong year would delete everything for good. A file that cannot be read is refused elsewhere.
-async fn refuse_what_deletes(store: &dyn Store, source: &str, now: Timestamp) -> Outcome {
+async fn refuse_what_deletes(
+    store: &dyn Store,
+    stored: &StoredEvent,
+    known: Option<&Event>,
+    source: &str,
+    now: Timestamp,
+) -> Outcome {
     let Ok(event) = event_file::parse(source, now) else { return Ok(()) };
-    let Some(stored) = store.by_slug(&event.slug).await? else { return Ok(()) };
-    let before = event_file::parse(&stored.source, stored.imported_at).ok();
     let is_new = |end: fn(&Event) -> Option<Timestamp>| {
         let over = |event: &Event| end(event).is_some_and(|end| end <= now);
-        over(&event) && !before.as_ref().is_some_and(over)
+        over(&event) && !known.is_some_and(over)
     };
     let (answers, files) = (is_new(Event::answers_end), is_new(Event::attachments_end));
     if !answers && !files {
@@ -99,6 +134,19 @@ async fn refuse_what_deletes(store: &dyn Store, source: &str, now: Timestamp) ->
          that is meant, say --yes; else correct the dates",
         event.slug
     )))
+}
+
+/// What an import did; `changed` is not known where what was there cannot be read.
+fn came_of(imported: &Imported, changed: Option<&[&str]>) -> String {
+    let keys = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    match (imported.created, imported.form_changed, changed) {
+        (true, ..) => "is new".to_owned(),
+        (false, true, None | Some([])) => "has a new form".to_owned(),
+        (false, true, Some(changed)) => format!("has a new form; also changed: {}", keys(changed)),
+        (false, false, None) => "is imported; its form is as before".to_owned(),
+        (false, false, Some([])) => "is up to date: nothing changed".to_owned(),
+        (false, false, Some(changed)) => format!("is imported; its form is as before; changed: {}", keys(changed)),
+    }
 }
 
 async fn export(store: &dyn Store, slug: &str) -> Outcome {
@@ -242,6 +290,13 @@ async fn stats(store: &dyn Store, slug: &str, json: bool, now: Timestamp) -> Out
         .collect();
     counts.push(vec!["all that come".to_owned(), row.registrations.to_string()]);
     print(&["STATUS", "REGISTRATIONS"], &counts);
+    if parsed.is_some_and(|event| event.one_per_address) {
+        say(format_args!(
+            "A second registration of an address is `rejected`, and in none of these counts: `karibu registrations list {} \
+             --status rejected` names them.",
+            row.slug
+        ));
+    }
     if !row.places.is_empty() {
         say("");
         let cells: Vec<_> = row

@@ -69,7 +69,7 @@ fn list(mails: &[MailRow], json: bool) -> Outcome {
                 mail.state.as_str().to_owned(),
                 mail.attempts.to_string(),
                 mail.kind.as_str().to_owned(),
-                mail.references.join(","),
+                mail.references.join(", "),
                 mail.recipient.clone(),
                 format!("{:.0}", mail.created_at),
                 mail.last_error.clone().unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The sample event: it fills an empty store, and is always open.
 
 use jiff::{SignedDuration, Timestamp};
+use registration::event::Event;
 use registration::event_file;
 use registration::places;
 use registration::ports::Store;
@@ -19,7 +20,7 @@ pub(crate) async fn import(
     sample: bool,
     called: &str,
     at: Timestamp,
-) -> Outcome<(String, Imported)> {
+) -> Outcome<(Event, Imported)> {
     let event = event_file::parse(source, at)
         .map_err(|error| Refusal::found(format!("{called}, line {}: {}", error.line, error.reason)))?;
     let form = serde_json::to_value(&event.form).map_err(|error| Refusal::found(format!("{called}: {error}")))?;
@@ -37,7 +38,7 @@ pub(crate) async fn import(
         }
         other => other.into(),
     })?;
-    Ok((event.slug, imported))
+    Ok((event, imported))
 }
 
 /// Puts the sample into a store without any event, and moves it on when it is about to close. An event file that somebody

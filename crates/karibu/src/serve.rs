@@ -25,8 +25,8 @@ use crate::lifecycle::{self, Running, Signals};
 use crate::patience::Limits;
 use crate::ports::{SystemClock, SystemRandom};
 use crate::refusal::Outcome;
-use crate::settings::values::{Tls, is_loopback};
-use crate::settings::{MailWay, ServeSettings, Settings};
+use crate::settings::values::{Database, Tls, is_loopback};
+use crate::settings::{MailWay, ServeSettings, Settings, server_of};
 use crate::store::{self, Opened, Purpose};
 use crate::{background, cli, mails, sample};
 
@@ -98,7 +98,7 @@ impl House<'_> {
 
         let (mut front, mut work, mut watch) = (Running::default(), Running::default(), Running::default());
         let (notifier_stop, web_stop) = (CancellationToken::new(), CancellationToken::new());
-        let banner = self.banner(opened.name(), &doors, with_sample)?;
+        let banner = self.banner(&doors, with_sample)?;
         let (pages_handle, ops_handle) = (Handle::new(), Handle::new());
         let ops = telemetry::ops::router(metrics.clone(), parts.clone());
         watch.start("private listener", doors::ops(doors.ops, ops, ops_handle.clone())?);
@@ -218,7 +218,17 @@ impl House<'_> {
         }
     }
 
-    fn banner(&self, engine: &'static str, doors: &Doors, with_sample: bool) -> Outcome<Banner<'_>> {
+    /// Where everything is kept, for people: what of it is not in the data folder, and is named without its password.
+    fn data(&self) -> String {
+        let folder = self.folder.shown();
+        match &self.settings.database {
+            Database::Postgres(url) => format!("PostgreSQL {}; keys in {folder}", server_of(url)),
+            Database::Sqlite(path) if path.starts_with(&self.settings.data_dir) => format!("{folder} (SQLite)"),
+            Database::Sqlite(path) => format!("{} (SQLite); keys in {folder}", DataFolder::shown_path(path)),
+        }
+    }
+
+    fn banner(&self, doors: &Doors, with_sample: bool) -> Outcome<Banner<'_>> {
         let mails = match &self.serve.mail {
             MailWay::Folder(_) => Some((format!("{}/mail", self.folder.shown()), self.is_local())),
             MailWay::Smtp { .. } => None,
@@ -228,8 +238,7 @@ impl House<'_> {
             self_signed: self.serve.tls == Tls::SelfSigned,
             silent_sample: with_sample && mails.is_none() && self.serve.organizers.is_empty(),
             mails,
-            data: self.folder.shown(),
-            engine,
+            data: self.data(),
             ops_url: doors::local_url(doors::address_of(&doors.ops)?),
         })
     }

@@ -48,6 +48,34 @@ async fn a_test_mail_leaves_and_each_step_is_told() {
     assert_eq!(sentence.lines().count(), 1);
 }
 
+/// A public half of an RSA key alone has some 400 characters.
+#[tokio::test]
+async fn the_record_to_publish_is_told_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("openssl")
+        .args(["genpkey", "-quiet", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "dkim.pem"])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let server = SmtpServer::start(Options { tls: Tls::Starttls, login: None }).await;
+    let (url, ca) = (server.url(), server.ca_file());
+    let settings = [
+        ("SMTP_URL", url.as_str()),
+        ("MAIL_FROM", "events@example.org"),
+        ("CA_FILE", ca.to_str().unwrap()),
+        ("DKIM_KEY_FILE", "dkim.pem"),
+        ("DKIM_SELECTOR", "karibu2026"),
+    ];
+    let output = karibu(folder.path(), &["mail", "test", "you@example.org", "--json"], &settings);
+    let steps: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let signed = steps.iter().find(|step| step["step"] == "DKIM").unwrap()["detail"].as_str().unwrap();
+    assert!(signed.len() > 400, "{signed}");
+    let output = karibu(folder.path(), &["mail", "test", "you@example.org"], &settings);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(signed) && !text.contains('…'), "{text}");
+}
+
 #[test]
 fn without_a_relay_the_test_mail_is_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -55,6 +83,7 @@ fn without_a_relay_the_test_mail_is_a_file() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert!(text.contains("leave by no relay") && text.contains("written to ./data/mail/"), "{text}");
+    assert!(text.contains(".eml") && !text.contains('…'), "{text}");
     assert_eq!(letters(&folder.path().join("data/mail"))[0].to, "you@example.org");
 }
 

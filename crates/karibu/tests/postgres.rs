@@ -47,6 +47,17 @@ async fn it_ends_in_time_although_the_database_is_gone() {
 }
 
 #[tokio::test]
+async fn the_server_is_named_at_start_and_its_password_is_not() {
+    let database = database().await;
+    let served = Served::start(KARIBU, &[("DATABASE_URL", database.url())]).await;
+    let name = database.url().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let log = served.log();
+    let line = log.lines().find(|line| line.starts_with("  Data ")).unwrap();
+    assert!(line.starts_with("  Data    PostgreSQL ") && line.contains(&format!("/{name}; keys in ")), "{line}");
+    assert!(line.ends_with(&served.data().display().to_string()) && !line.contains('@'), "{line}");
+}
+
+#[tokio::test]
 async fn migrations_are_applied_only_when_they_may_be() {
     let database = database().await;
     let served = Served::start(KARIBU, &[]).await;

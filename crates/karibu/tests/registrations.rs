@@ -147,6 +147,11 @@ async fn a_registration_is_listed_shown_and_exported() {
     let mails = shown["mails"].as_array().unwrap();
     assert_eq!(mails.len(), 2, "{mails:?}");
     assert!(mails.iter().any(|mail| mail["recipient"] == person.get("email") && mail["kind"] == "confirmation"));
+    let text = told(&served, &["registrations", "show", "connect", &reference]).await;
+    for mail in mails {
+        let id = mail["id"].as_str().unwrap();
+        assert!(text.lines().any(|line| line.starts_with(id)), "{id} is what `notifications resend` takes: {text}");
+    }
 
     let csv = told(&served, &["registrations", "export", "connect"]).await;
     assert!(csv.starts_with("reference,status,created_at,"), "{csv}");
@@ -159,6 +164,12 @@ async fn a_registration_is_listed_shown_and_exported() {
     let said = told(&served, &["registrations", "export", "connect", "--output", file.to_str().unwrap()]).await;
     assert!(said.starts_with("3 registrations are in "), "{said}");
     assert_eq!(xlsx_rows(&file)[0]["phone"], "+254712345678");
+
+    told(&served, &["registrations", "cancel", "connect", &twin]).await;
+    let export = ["registrations", "export", "connect", "--status"];
+    let cancelled = told(&served, &[&export[..], &["cancelled"]].concat()).await;
+    assert_eq!(csv_rows(cancelled.as_bytes()).iter().map(|row| row["reference"].clone()).collect::<Vec<_>>(), [twin]);
+    assert_eq!(csv_rows(told(&served, &[&export[..], &["confirmed"]].concat()).await.as_bytes()).len(), 2);
 
     let stats = told(&served, &["event", "stats", "connect"]).await;
     assert!(stats.contains("attachments are deleted on ") && stats.contains("answers are erased on "), "{stats}");
@@ -204,6 +215,7 @@ async fn hostile_texts_act_on_no_terminal_and_are_exported_as_they_are() {
 
     let list = told(&served, &["registrations", "list", "connect"]).await;
     assert_eq!(list.lines().count(), texts.len() + 1, "{list}");
+    assert!(list.contains(texts.last().unwrap()) && !list.contains('…'), "nothing is cut in a pipe: {list}");
     let listed = told(&served, &["registrations", "list", "connect", "--json"]).await;
     for output in [&list, &listed] {
         assert!(!output.contains(acts_on_a_terminal), "{output:?}");
@@ -298,7 +310,7 @@ async fn an_export_to_a_full_disk_leaves_no_file_and_the_old_one_as_it_was() {
     }
     for line in [
         "\"$karibu\" registrations export connect > /dev/full",
-        "\"$karibu\" registrations export connect --output /dev/full",
+        "\"$karibu\" registrations export connect --format csv --output /dev/full",
         "\"$karibu\" registrations list connect > /dev/full",
         "\"$karibu\" registrations list connect --json > /dev/full",
     ] {
@@ -337,12 +349,17 @@ async fn mistakes_are_told_in_a_sentence() {
         (&["--format", "xlsx"][..], "name a file with --output"),
         (&["--output", "x.xlsx", "--bom", "no"], "--bom is for csv"),
         (&["--format", "ods"], "ods"),
+        (&["--output", "list.ods"], "let it end with .csv or .xlsx"),
+        (&["--output", "list"], "or say --format"),
+        (&["--format", "csv", "--output", "list.xlsx"], "--format csv makes a file that ends with .csv"),
+        (&["--format", "xlsx", "--output", "list.csv"], "--format xlsx makes a file that ends with .xlsx"),
     ] {
         let complaint = refused(&served, &[&["registrations", "export", "connect"], more].concat(), 2).await;
         assert!(complaint.contains(expected), "{complaint}");
     }
     for output in ["/nowhere/list.csv", "/tmp"] {
-        let complaint = refused(&served, &["registrations", "export", "connect", "--output", output], 1).await;
+        let export = ["registrations", "export", "connect", "--format", "csv", "--output", output];
+        let complaint = refused(&served, &export, 1).await;
         assert!(complaint.contains(output), "{complaint}");
     }
 }
@@ -352,7 +369,8 @@ async fn cancelled(served: &Served) {
     let reference = register(served, &person, None).await;
     wait_for_letters(&served.mails(), 2).await;
     let cancel = ["registrations", "cancel", "connect", &reference, "--tell"];
-    assert!(told(served, &cancel).await.contains("the registrant are told"));
+    let expected = format!("{reference} is cancelled; 2 organisers are told; the registrant is told.");
+    assert!(told(served, &cancel).await.starts_with(&expected));
     let letters = wait_for_letters(&served.mails(), 4).await;
     assert_eq!(letters.iter().filter(|letter| letter.to == person.get("email")).count(), 2);
     let row = &objects(served, &["registrations", "list", "connect", "--json"]).await[0];
@@ -401,6 +419,28 @@ async fn an_address_that_got_enough_is_told_of_on_the_page_and_organisers_can_se
     not_flooded(&Served::start(KARIBU, &[]).await).await;
     let (served, _database) = on_postgres().await;
     not_flooded(&served).await;
+}
+
+#[tokio::test]
+async fn where_nobody_is_told_nobody_is_said_to_be() {
+    // Mails are real here, and the sample's organisers are not.
+    let settings = [("SMTP_URL", "smtp://127.0.0.1:1?tls=none"), ("MAIL_FROM", "register@example.org")];
+    let served = Served::start(KARIBU, &settings).await;
+    let (one, other) = (Filled::sample("Mwangi"), Filled::sample("Otieno"));
+    let (one, other) = (register(&served, &one, None).await, register(&served, &other, None).await);
+    let nobody = "no organiser is told, for none gets mails of this event";
+    let said = told(&served, &["registrations", "cancel", "connect", &one]).await;
+    let expected = format!("{one} is cancelled; {nobody}; the registrant is not told (`--tell` does that).\n");
+    assert_eq!(said, expected);
+    let said = told(&served, &["registrations", "erase", "connect", &other, "--yes"]).await;
+    let expected = format!(
+        "{other} is erased: answers, files and mails are gone, the counts and its place stay; {nobody}; the registrant is not told.\n"
+    );
+    assert_eq!(said, expected);
+    let own = ["--organizers", "me@example.org"];
+    let third = register(&served, &Filled::sample("Zawadi"), None).await;
+    let said = told(&served, &[&["registrations", "cancel", "connect", &third][..], &own].concat()).await;
+    assert!(said.contains("; 1 organiser is told; the registrant is not told"), "{said}");
 }
 
 /// Every file under a folder that holds one of these.

@@ -161,6 +161,50 @@ async fn an_imported_event_is_shown_and_exported_as_it_was_written() {
     assert!(stats.contains("viewed") && stats.contains("→ opened 0 → submitted 0"), "{stats}");
 }
 
+/// Imports a text and gives what was said.
+async fn imported(served: &Served, text: &str, more: &[&str]) -> String {
+    let file = served.data().join("../changing.toml");
+    std::fs::write(&file, text).unwrap();
+    told(served, &[&["event", "import", file.to_str().unwrap()], more].concat()).await
+}
+
+#[tokio::test]
+async fn an_import_says_what_it_changed_and_what_does_not_fit_any_more() {
+    let served = Served::start(KARIBU, &[]).await;
+    for name in ["One", "Two"] {
+        Registrant::new(served.client(), &served.url(), "connect").register(&Filled::sample(name), None).await;
+    }
+    // The server imported the sample a moment ago, so that its days are the same now.
+    let said = imported(&served, &sample(), &[]).await;
+    let expected = "connect is up to date: nothing changed (form version 1).\nIt takes the place of the sample event";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(imported(&served, &sample(), &[]).await, "connect is up to date: nothing changed (form version 1).\n");
+    let smaller = sample().replacen("capacity = 300", "capacity = 1", 1);
+    let said = imported(&served, &smaller, &[]).await;
+    let expected = "connect is imported; its form is as before; changed: `capacity` (form version 1).\n\
+                    `capacity` is now 1, but 2 are taken: nobody loses a place, and none is given while 1 or more are taken.\n";
+    assert_eq!(said, expected);
+    let row: Value = serde_json::from_str(&imported(&served, &sample(), &["--json"]).await).unwrap();
+    assert_eq!((&row[0]["changed"], &row[0]["exceeded"]), (&serde_json::json!(["capacity"]), &serde_json::json!([])));
+    let limited = sample().replacen("value = \"delegate\"", "value = \"delegate\"\nplaces = 1", 1);
+    let said = imported(&served, &limited, &[]).await;
+    assert!(said.starts_with("connect has a new form; also changed: `categories` (form version 2).\n"), "{said}");
+    assert!(said.contains("`places` of `delegate` (field `category`) is now 1, but 2 are taken: "), "{said}");
+    let row: Value = serde_json::from_str(&imported(&served, &limited, &["--json"]).await).unwrap();
+    let places = serde_json::json!([{ "key": "category=delegate", "taken": 2, "limit": 1 }]);
+    assert_eq!((&row[0]["changed"], &row[0]["exceeded"]), (&serde_json::json!([]), &places));
+}
+
+#[tokio::test]
+async fn statistics_say_where_second_registrations_of_an_address_are() {
+    let served = Served::start(KARIBU, &[]).await;
+    let stats = ["event", "stats", "connect"];
+    assert!(!told(&served, &stats).await.contains("rejected"));
+    imported(&served, &sample().replacen("capacity = 300", "capacity = 300\none_per_address = true", 1), &[]).await;
+    let said = told(&served, &stats).await;
+    assert!(said.contains("`karibu registrations list connect --status rejected`"), "{said}");
+}
+
 #[tokio::test]
 async fn a_mistake_in_an_event_file_is_told_with_its_line_and_changes_nothing() {
     let served = Served::start(KARIBU, &[]).await;

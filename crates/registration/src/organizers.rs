@@ -2,12 +2,18 @@
 
 use jiff::Timestamp;
 
+use crate::cancel::EventAt;
 use crate::digest;
 use crate::event::{Delivery, Event, Organizer};
 use crate::notification::{Kind, NewNotification};
 use crate::register::{Desk, SampleOrganizers};
 
 impl Desk {
+    /// How many organisers are told what happens to a registration of an event, each by the mail or digest that they chose.
+    pub fn organizers_told(&self, event: &EventAt) -> usize {
+        self.to_organizers(&event.event, event.sample, Kind::Cancelled, self.clock.now()).len()
+    }
+
     /// One notification to each organiser who wants mails, in the window of what happens at `at`.
     pub(crate) fn to_organizers(&self, event: &Event, sample: bool, kind: Kind, at: Timestamp) -> Vec<NewNotification> {
         let mut notifications: Vec<NewNotification> = Vec::new();

@@ -5,7 +5,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use registration::SAMPLE_EVENT;
 use registration::event::{Delivery, Phase, WhenFull};
-use registration::event_file::parse;
+use registration::event_file::{changes, parse};
 use registration::form::{FieldKind, Required};
 use registration::language::{Language, Text};
 
@@ -157,7 +157,16 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("key = \"last_name\"", "key = \"surname\"", 14, "`last_name` or `name`"),
         ("type = \"text\"", "type = \"string\"", 16, "must be one of `text`"),
         ("type = \"text\"", "type = \"text\"\nmin = 5\nmax = 2", 18, "less than `min`"),
-        ("type = \"text\"", "type = \"text\"\nsummary = true", 17, "`text` does not have it"),
+        (
+            "type = \"text\"",
+            "type = \"text\"\nsummary = true",
+            17,
+            "`text` does not have it; these have: `yes_no`, `radio`, `select`, `multi`, `country`",
+        ),
+        ("[[field]]", "[field]", 14, "`field`: there may be several: write [[field]], not [field]"),
+        ("[privacy]", "[[privacy]]", 9, "`privacy`: is there once only: write [privacy], not [[privacy]]"),
+        ("[privacy]", "[organizers]\nemail = \"a@b.co\"\n[privacy]", 9, "write [[organizers]], not [organizers]"),
+        ("[privacy]", "[categories]\nvalue = \"a\"\n[privacy]", 9, "write [[categories]], not [categories]"),
         ("type = \"text\"", "type = \"text\"\nlabl = \"x\"", 17, "did you mean `label`"),
         ("key = \"email\"", "key = \"last_name\"", 20, "twice"),
         ("type = \"email\"", "type = \"text\"", 21, "`email` must be of type `email`"),
@@ -191,6 +200,17 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = \"10GB\"\n", "a size like"),
         ("[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\ntypes = [\"exe\"]\n", "must be one of `pdf`"),
         (
+            "[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = 2\n",
+            "2 bytes are less than any file has; write a size with its unit, like \"2MiB\"",
+        ),
+        ("[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = 500\n", "like \"50MiB\""),
+        ("[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = -2\n", "a size like"),
+        ("[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = \"0MiB\"\n", "a size like"),
+        (
+            "[[field]]\nkey = \"n\"\ntype = \"text\"\nlabel = \"x\"\nshow_if = { field = \"atendance\", in = [\"onsite\"] }\n",
+            "no field `atendance` stands before this one; did you mean `attendance`?",
+        ),
+        (
             "[[field]]\nkey = \"n\"\ntype = \"date\"\nlabel = \"x\"\nmin = \"ends\"\nmax = \"starts-1d\"\n",
             "less than `min`",
         ),
@@ -205,7 +225,13 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         assert!(error.reason.contains(reason), "{text}: {error}");
         assert!(error.line >= 29, "{text}: {error}");
     }
+    // Also where it is the only one, which is no mistake to TOML.
+    let (before, _) = SMALL.split_once("[[field]]").unwrap();
+    let error = parse(&format!("{before}[field]\nkey = \"email\"\n"), now()).unwrap_err();
+    assert!(error.reason.contains("`field`: there may be several: write [[field]]"), "{error}");
     assert!(parse(SMALL, now()).is_ok());
+    let sized = format!("{SMALL}[[field]]\nkey = \"n\"\ntype = \"file\"\nlabel = \"x\"\nmax_size = 1024\n");
+    assert!(parse(&sized, now()).is_ok(), "a number of bytes is a size, too");
     assert!(parse(&format!("# {}\n{SMALL}", "x".repeat(1 << 20)), now()).unwrap_err().reason.contains("1 MiB"));
 }
 
@@ -270,4 +296,25 @@ fn digests_retention_and_one_per_address_are_read() {
     // The event ends on the 3rd of December in Nairobi, three hours before UTC.
     assert_eq!(event.attachments_end().unwrap().to_string(), "2027-01-02T21:00:00Z");
     assert_eq!(event.answers_end().unwrap().to_string(), "2027-12-03T21:00:00Z");
+}
+
+#[test]
+fn what_another_import_changed_is_told_by_its_keys() {
+    let before = parse(SMALL, now()).unwrap();
+    assert_eq!(changes(&before, &parse(&format!("# a remark\n{SMALL}"), now()).unwrap()), Vec::<&str>::new());
+    for (from, to, expected) in [
+        (
+            "[privacy]",
+            "capacity = 5\norganizers = [{ email = \"a@b.co\" }]\n[privacy]",
+            &["capacity", "organizers"][..],
+        ),
+        ("name = \"Small\"", "name = \"Smaller\"", &["name", "short_name"]),
+        ("closes = \"2026-11-30\"", "closes = \"+9d\"", &[]),
+        ("closes = \"2026-11-30\"", "closes = \"+8d\"", &["closes"]),
+        ("contact = \"c\"", "contact = \"d\"", &["privacy"]),
+        // That is the form, which has versions of its own.
+        ("label = \"How\"", "label = \"Where\"", &[]),
+    ] {
+        assert_eq!(changes(&before, &parse(&SMALL.replacen(from, to, 1), now()).unwrap()), expected, "{to}");
+    }
 }

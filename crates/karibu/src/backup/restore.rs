@@ -13,6 +13,7 @@ use crate::folder::{Lock, STAGING, lock};
 use crate::progress::Progress;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::Settings;
+use crate::settings::table::DEFAULT_DATA_DIR;
 use crate::settings::values::Database;
 
 /// Restores the backup `file`.
@@ -177,5 +178,33 @@ fn report(file: &str, data: &Path, manifest: &Manifest) {
         0 => {}
         mails => say(format_args!("{mails} mails as files are in its folder `mail`.")),
     }
-    say("Start it with `karibu serve`.");
+    say(format_args!("Start it with `{}`.", start(data)));
+}
+
+/// The command that serves from a data folder, wherever that was named.
+fn start(data: &Path) -> String {
+    if data == Path::new(DEFAULT_DATA_DIR) {
+        return "karibu serve".to_owned();
+    }
+    let path = data.display().to_string();
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c));
+    let quoted = if plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) };
+    format!("karibu serve --data-dir {quoted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_serves_names_a_folder_that_is_not_the_default() {
+        for (folder, expected) in [
+            ("./data", "karibu serve"),
+            ("/srv/karibu/data", "karibu serve --data-dir /srv/karibu/data"),
+            ("my data", "karibu serve --data-dir 'my data'"),
+            ("it's", "karibu serve --data-dir 'it'\\''s'"),
+        ] {
+            assert_eq!(start(Path::new(folder)), expected);
+        }
+    }
 }

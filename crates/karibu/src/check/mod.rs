@@ -104,14 +104,12 @@ pub(crate) async fn run(flags: Vec<(&'static str, String)>, json: bool) -> Outco
     if json {
         print_json(&findings)?;
     } else {
-        let rows: Vec<_> = findings
-            .iter()
-            .map(|finding| {
-                let todo = finding.todo.clone().unwrap_or_default();
-                vec![finding.state.as_str().to_owned(), finding.check.to_owned(), finding.found.clone(), todo]
-            })
-            .collect();
-        print(&["RESULT", "CHECK", "FOUND", "WHAT TO DO"], &rows);
+        let mut rows = Vec::new();
+        for finding in &findings {
+            rows.push(vec![finding.state.as_str().to_owned(), finding.check.to_owned(), finding.found.clone()]);
+            rows.extend(finding.todo.iter().map(|todo| vec![String::new(), String::new(), format!("→ {todo}")]));
+        }
+        print(&["RESULT", "CHECK", "FOUND, AND → WHAT TO DO"], &rows);
     }
     match findings.iter().filter(|finding| finding.state == State::Fail).count() {
         0 => Ok(()),

@@ -5,6 +5,7 @@ mod csv;
 mod file;
 mod xlsx;
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use clap::ValueEnum;
 use jiff::tz::TimeZone;
 use registration::event_file;
 use registration::ports::Store;
-use registration::stored::StoredEvent;
+use registration::stored::{Status, StoredEvent};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::cell::{Cell, Layout};
@@ -42,6 +43,18 @@ pub(crate) struct Export {
     output: Option<PathBuf>,
     labels: bool,
     bom: bool,
+    /// Only those with this status.
+    status: Option<Status>,
+}
+
+impl Format {
+    /// What a file's name ends with.
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+        }
+    }
 }
 
 impl Export {
@@ -52,9 +65,10 @@ impl Export {
         labels: bool,
         bom: Option<bool>,
     ) -> Outcome<Self> {
-        let by_name = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("xlsx"));
-        let guessed = if output.as_ref().is_some_and(by_name) { Format::Xlsx } else { Format::Csv };
-        let format = format.unwrap_or(guessed);
+        let format = match &output {
+            Some(path) => by_name(path, format)?,
+            None => format.unwrap_or(Format::Csv),
+        };
         if format == Format::Xlsx {
             if output.is_none() {
                 return Err(Refusal::called("a workbook does not go to standard output: name a file with --output"));
@@ -63,7 +77,32 @@ impl Export {
                 return Err(Refusal::called("a workbook has no byte order mark: --bom is for csv"));
             }
         }
-        Ok(Self { format, bom: bom.unwrap_or(output.is_some()), output, labels })
+        Ok(Self { format, bom: bom.unwrap_or(output.is_some()), output, labels, status: None })
+    }
+
+    /// The same of those registrations that have a status.
+    pub(crate) fn only(self, status: Option<Status>) -> Self {
+        Self { status, ..self }
+    }
+}
+
+/// The kind of a file by its name: what opens it goes by that, too. A name without an ending (a pipe, a device) says nothing.
+fn by_name(path: &Path, said: Option<Format>) -> Outcome<Format> {
+    let ending = path.extension().map(OsStr::to_ascii_lowercase);
+    let named =
+        Format::value_variants().iter().copied().find(|format| ending.as_deref() == Some(format.ending().as_ref()));
+    match (said, named) {
+        (Some(said), _) if named == Some(said) || ending.is_none() => Ok(said),
+        (None, Some(named)) => Ok(named),
+        (Some(said), _) => Err(Refusal::called(format!(
+            "--format {0} makes a file that ends with .{0}, but --output is {1}: let them agree",
+            said.ending(),
+            path.display()
+        ))),
+        (None, None) => Err(Refusal::called(format!(
+            "--output is {}, which tells no kind of file: let it end with .csv or .xlsx, or say --format",
+            path.display()
+        ))),
     }
 }
 
@@ -157,7 +196,7 @@ async fn fill(
     let mut after = None;
     loop {
         let page = store.stream(event.id, after, PAGE).await?;
-        for record in &page {
+        for record in page.iter().filter(|record| export.status.is_none_or(|status| record.status == status)) {
             sink.row(&layout.cells(record)?).map_err(&wrong)?;
             rows += 1;
         }

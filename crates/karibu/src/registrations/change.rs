@@ -27,12 +27,13 @@ pub(super) async fn cancel(
     tell: bool,
 ) -> Outcome {
     let reference = record(store.as_ref(), id).await?.reference;
-    let done = desk(store, settings)?.cancel(&event_at(event)?, id, tell).await?;
-    match done {
-        Cancelled::Done if tell => {
-            say(format_args!("{reference} is cancelled; the organisers and the registrant are told."));
+    let (desk, at) = (desk(store, settings)?, event_at(event)?);
+    match desk.cancel(&at, id, tell).await? {
+        Cancelled::Done => {
+            let registrant =
+                if tell { "the registrant is told" } else { "the registrant is not told (`--tell` does that)" };
+            say(format_args!("{reference} is cancelled; {}; {registrant}.", organizers_told(&desk, &at)));
         }
-        Cancelled::Done => say(format_args!("{reference} is cancelled; the organisers are told.")),
         Cancelled::AlreadyOver(status) => {
             return Err(Refusal::found(format!("{reference} is {} already: nothing was changed", status.as_str())));
         }
@@ -78,15 +79,19 @@ pub(super) async fn erase(
     let record = record(store.as_ref(), id).await?;
     let reference = record.reference.clone();
     let at = event_at(event)?;
-    if !yes && !agreed(&reference)? {
+    let holds_place = record.status.holds_place();
+    if !yes && !agreed(&reference, holds_place)? {
         return Err(Refusal::found("nothing was erased"));
     }
-    match desk(store.clone(), settings)?.erase(&at, id).await? {
+    let desk = desk(store.clone(), settings)?;
+    match desk.erase(&at, id).await? {
         Erasure::Done(message_ids) => {
             let others = forget_mails(settings, event, &record, &message_ids).await?;
             overwrite(store.as_ref(), &reference).await?;
+            let stay = if holds_place { "the counts and its place stay" } else { "the counts stay" };
             say(format_args!(
-                "{reference} is erased: answers, files and mails are gone, the counts stay; the organisers are told."
+                "{reference} is erased: answers, files and mails are gone, {stay}; {}; the registrant is not told.",
+                organizers_told(&desk, &at)
             ));
             if !others.is_empty() {
                 say(format_args!(
@@ -118,6 +123,15 @@ fn desk(store: Arc<dyn Store>, settings: &Settings) -> Outcome<Desk> {
     })
 }
 
+/// Whether any organiser hears of it.
+fn organizers_told(desk: &Desk, event: &EventAt) -> String {
+    match desk.organizers_told(event) {
+        0 => "no organiser is told, for none gets mails of this event".to_owned(),
+        1 => "1 organiser is told".to_owned(),
+        many => format!("{many} organisers are told"),
+    }
+}
+
 fn event_at(event: &StoredEvent) -> Outcome<EventAt> {
     let parsed = event_file::parse(&event.source, event.imported_at).map_err(|error| {
         Refusal::found(format!(
@@ -133,12 +147,17 @@ async fn record(store: &dyn Store, id: RegistrationId) -> Outcome<Record> {
 }
 
 /// Asks whoever sits at the terminal.
-fn agreed(reference: &Reference) -> Outcome<bool> {
+fn agreed(reference: &Reference, holds_place: bool) -> Outcome<bool> {
     if !io::stdin().is_terminal() {
         return Err(Refusal::called("nobody can be asked here: say --yes to erase without asking"));
     }
     let trouble = |error: io::Error| Refusal::found(format!("the terminal cannot be read ({error}): say --yes"));
-    eprint!("Erase the answers, files and mails of {reference} for good? [y/N] ");
+    let place = if holds_place {
+        " Its place stays taken: if the person does not come, cancel first, since what is erased cannot be cancelled."
+    } else {
+        ""
+    };
+    eprint!("Erase the answers, files and mails of {reference} for good?{place} [y/N] ");
     io::stderr().flush().map_err(trouble)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(trouble)?;

@@ -93,7 +93,8 @@ async fn as_table(
     out: &mut impl Write,
 ) -> Result<(), Stopped> {
     let mut table =
-        Table::new(&["REFERENCE", "STATUS", "NAME", "EMAIL", "ORGANISATION", "COUNTRY", "CATEGORY", "CREATED"]);
+        Table::new(&["REFERENCE", "STATUS", "NAME", "EMAIL", "ORGANISATION", "COUNTRY", "CATEGORY", "CREATED"])
+            .with_free_text(&["NAME", "ORGANISATION"]);
     let mut after = None;
     loop {
         let page = store.stream(event.id, after, PAGE).await?;

@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueEnum};
 use registration::ids::RegistrationId;
 use registration::ports::Store;
 use registration::reference::Reference;
-use registration::stored::StoredEvent;
+use registration::stored::{Status, StoredEvent};
 
 use crate::columns::plain;
 use crate::events;
@@ -27,7 +27,7 @@ pub(crate) enum RegistrationsCommand {
         /// The event's part of its URLs
         event: String,
         /// Only those with this status
-        #[arg(long, value_parser = ["pending", "waiting", "offered", "confirmed", "rejected", "withdrawn", "cancelled"])]
+        #[arg(long, value_parser = STATUSES)]
         status: Option<String>,
         /// Only those with this in their name, address, organisation or reference
         #[arg(long, value_name = "TEXT")]
@@ -46,10 +46,13 @@ pub(crate) enum RegistrationsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Write all registrations of an event as a table with a column for each field
+    /// Write the registrations of an event as a table with a column for each field
     Export {
         /// The event's part of its URLs
         event: String,
+        /// Only those with this status
+        #[arg(long, value_parser = STATUSES)]
+        status: Option<String>,
         /// Kind of file [default: by the name of the output, else csv]
         #[arg(long, value_enum)]
         format: Option<Format>,
@@ -63,7 +66,7 @@ pub(crate) enum RegistrationsCommand {
         #[arg(long, value_enum)]
         bom: Option<YesNo>,
     },
-    /// Cancel a registration: its place is free, organisers are told
+    /// Cancel a registration: its place is free, the event's organisers are told
     Cancel {
         /// The event's part of its URLs
         event: String,
@@ -92,6 +95,9 @@ pub(crate) enum RegistrationsCommand {
     },
 }
 
+/// The words of all statuses.
+const STATUSES: [&str; 7] = ["pending", "waiting", "offered", "confirmed", "rejected", "withdrawn", "cancelled"];
+
 /// A choice of a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum YesNo {
@@ -112,9 +118,9 @@ pub(crate) async fn run(command: RegistrationsCommand, store: Arc<dyn Store>, se
             let (event, id) = find(store.as_ref(), &event, &reference).await?;
             show::show(store.as_ref(), &event, id, json).await
         }
-        RegistrationsCommand::Export { event, format, output, labels, bom } => {
+        RegistrationsCommand::Export { event, status, format, output, labels, bom } => {
             let bom = bom.map(|bom| bom == YesNo::Yes);
-            let export = Export::new(format, output, labels, bom)?;
+            let export = Export::new(format, output, labels, bom)?.only(status.as_deref().and_then(Status::from_word));
             let event = events::find(store.as_ref(), &event).await?;
             export::export(store.as_ref(), &event, &export).await
         }

@@ -187,6 +187,7 @@ fn say_all(known: &Known) {
             .map(|mail| {
                 let at = mail.sent_at.or(mail.next_attempt_at).map(|at| format!("{at:.0}"));
                 vec![
+                    mail.id.0.to_string(),
                     mail.kind.as_str().to_owned(),
                     mail.recipient.clone(),
                     mail.state.as_str().to_owned(),
@@ -195,7 +196,7 @@ fn say_all(known: &Known) {
                 ]
             })
             .collect();
-        print(&["MAIL", "RECIPIENT", "STATE", "SENT OR NEXT", "LAST ERROR"], &rows);
+        print(&["ID", "MAIL", "RECIPIENT", "STATE", "SENT OR NEXT", "LAST ERROR"], &rows);
     }
     if known.withheld {
         say("");

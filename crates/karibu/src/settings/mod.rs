@@ -326,6 +326,16 @@ pub(crate) fn shown_url(text: &str) -> String {
     url.into()
 }
 
+/// Host and database of a PostgreSQL URL: `db.example.org:5432/karibu`. Who signs in, and how, is nobody's business.
+pub(crate) fn server_of(text: &str) -> String {
+    let Ok(url) = text.parse::<Url>() else { return "(hidden)".to_owned() };
+    // libpq takes the host there, too: of a socket it is a folder.
+    let named = url.query_pairs().find(|(name, _)| name == "host").map(|(_, host)| host.into_owned());
+    let host = named.or_else(|| url.host_str().filter(|host| !host.is_empty()).map(str::to_owned));
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}{}", host.unwrap_or_else(|| "localhost".to_owned()), url.path())
+}
+
 /// This machine's name, reduced to what an instance may be called.
 pub(crate) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -367,6 +377,18 @@ mod tests {
             let settings = Settings::from_sources(Vec::new(), environment, None).unwrap();
             let setting = table::TABLE.iter().find(|setting| setting.name == name).unwrap();
             assert_eq!(settings.shown(setting), (expected.to_owned(), Origin::Environment));
+        }
+    }
+
+    #[test]
+    fn a_server_is_named_by_host_and_database_only() {
+        for (url, expected) in [
+            ("postgres://karibu:hunter2@db.example.org/karibu", "db.example.org/karibu"),
+            ("postgres://karibu@db.example.org:5433/karibu?password=hunter2", "db.example.org:5433/karibu"),
+            ("postgres:///karibu?host=/run/postgresql&user=hunter2", "/run/postgresql/karibu"),
+            ("postgres:///karibu", "localhost/karibu"),
+        ] {
+            assert_eq!(server_of(url), expected);
         }
     }
 

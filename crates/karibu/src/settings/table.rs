@@ -28,6 +28,9 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
     Setting { name, value, default: None, secret: true, help }
 }
 
+/// Where data is when nobody says otherwise.
+pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
+
 /// All settings, in the order of the help.
 pub(crate) const TABLE: [Setting; 26] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
@@ -39,7 +42,7 @@ pub(crate) const TABLE: [Setting; 26] = [
     ),
     setting("OPS_LISTEN", "ADDRESS:PORT", Some("127.0.0.1:9600"), "Private listener: /healthz, /readyz, /metrics"),
     setting("PUBLIC_URL", "URL", None, "The only base of links [default: https://localhost with the port of LISTEN]"),
-    setting("DATA_DIR", "FOLDER", Some("./data"), "SQLite database, mails as files, generated keys"),
+    setting("DATA_DIR", "FOLDER", Some(DEFAULT_DATA_DIR), "SQLite database, mails as files, generated keys"),
     secret("DATABASE_URL", "URL", "`sqlite:FILE` or `postgres://…` [default: SQLite in DATA_DIR]"),
     setting("DB_CONNECTIONS", "N", Some("8"), "Database connections of this process"),
     setting(

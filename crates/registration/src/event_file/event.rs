@@ -150,7 +150,7 @@ fn organizers(top: &Section<'_>, languages: &[Language]) -> Result<Vec<Organizer
     };
     let Some(value) = value else { return Ok(Vec::new()) };
     let mut organizers: Vec<Organizer> = Vec::new();
-    for one in value.values()? {
+    for one in value.tables()? {
         let section = one.section("an organiser", &["email", "delivery", "language"])?;
         let address = section.need("email")?;
         let email = address.line(254)?;

@@ -2,7 +2,7 @@
 
 use super::EventFileError;
 use super::dates::Days;
-use super::reader::{Section, Value, list, shown};
+use super::reader::{Section, Value, list, nearest, shown};
 use crate::attachment::Media;
 use crate::country;
 use crate::form::{Choice, Condition, Field, FieldKind, RESERVED_KEYS, Required};
@@ -69,6 +69,9 @@ const MOST: usize = 300;
 /// Largest file that a field may take.
 const LARGEST_FILE: u64 = 50 * 1024 * 1024;
 
+/// Smallest limit of a file's size: whoever writes less means another unit.
+const SMALLEST_FILE: u64 = 1024;
+
 /// What a file field takes by default.
 const DEFAULT_FILE: u64 = 10 * 1024 * 1024;
 
@@ -81,7 +84,7 @@ pub(super) fn read(
 ) -> Result<Vec<Field>, EventFileError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut phones = Vec::new();
-    let values = value.values()?;
+    let values = value.tables()?;
     if values.len() > MOST {
         return Err(value.wrong(format!("a form has at most {MOST} fields")));
     }
@@ -125,7 +128,10 @@ fn field(
     for key in ALL {
         let fits = own.contains(&key) || (COMMON.contains(&key) && !(silent && key.starts_with("required")));
         if let Some(value) = section.get(key).filter(|_| !fits) {
-            return Err(value.wrong(format!("a field of type `{kind_name}` does not have it")));
+            let having: Vec<&str> =
+                TYPES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(name, _)| *name).collect();
+            let hint = if having.is_empty() { String::new() } else { format!("; these have: {}", list(&having)) };
+            return Err(value.wrong(format!("a field of type `{kind_name}` does not have it{hint}")));
         }
     }
     let key = match section.get("key") {
@@ -197,7 +203,11 @@ fn condition(value: Value<'_>, earlier: &[Field]) -> Result<Condition, EventFile
     let at = section.need("field")?;
     let key = at.string()?;
     let Some(field) = earlier.iter().find(|field| field.key == key) else {
-        return Err(at.wrong(format!("no field `{}` stands before this one", shown(&key))));
+        let hint = match nearest(&key, earlier.iter().filter(|field| decides(field)).map(|field| field.key.as_str())) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        return Err(at.wrong(format!("no field `{}` stands before this one{hint}", shown(&key))));
     };
     let values_at = section.need("in")?;
     let mut values = Vec::new();
@@ -220,6 +230,11 @@ fn condition(value: Value<'_>, earlier: &[Field]) -> Result<Condition, EventFile
         return Err(values_at.wrong("must name at least one value"));
     }
     Ok(Condition { field: key, values })
+}
+
+/// Whether a condition can be about a field.
+fn decides(field: &Field) -> bool {
+    matches!(field.kind, FieldKind::YesNo | FieldKind::Country) || !field.options().is_empty()
 }
 
 fn kind(
@@ -287,7 +302,7 @@ fn kind(
 /// The options of a choice.
 pub(super) fn choices(value: Value<'_>, languages: &[Language]) -> Result<Vec<Choice>, EventFileError> {
     let mut choices: Vec<Choice> = Vec::new();
-    let values = value.values()?;
+    let values = value.tables()?;
     if values.is_empty() || values.len() > MOST {
         return Err(value.wrong(format!("must have 1 to {MOST} options")));
     }
@@ -331,17 +346,22 @@ fn types(section: &Section<'_>) -> Result<Vec<Media>, EventFileError> {
 
 fn max_size(section: &Section<'_>) -> Result<u64, EventFileError> {
     let Some(value) = section.get("max_size") else { return Ok(DEFAULT_FILE) };
-    if value.is_number() {
-        return Ok(value.number(1, LARGEST_FILE as i64)? as u64);
-    }
-    let written = value.string()?;
-    let unit = [("KiB", 1024), ("MiB", 1024 * 1024)].into_iter().find(|(unit, _)| written.ends_with(unit));
-    let bytes = unit.and_then(|(unit, bytes)| {
-        let number: u64 = written.strip_suffix(unit)?.trim().parse().ok()?;
-        number.checked_mul(bytes)
-    });
+    let bytes = if value.is_number() {
+        u64::try_from(value.number(i64::MIN, i64::MAX)?).ok()
+    } else {
+        let written = value.string()?;
+        let unit = [("KiB", 1024), ("MiB", 1024 * 1024)].into_iter().find(|(unit, _)| written.ends_with(unit));
+        unit.and_then(|(unit, bytes)| {
+            let number: u64 = written.strip_suffix(unit)?.trim().parse().ok()?;
+            number.checked_mul(bytes)
+        })
+    };
     match bytes {
-        Some(bytes) if (1..=LARGEST_FILE).contains(&bytes) => Ok(bytes),
+        Some(bytes) if (SMALLEST_FILE..=LARGEST_FILE).contains(&bytes) => Ok(bytes),
+        Some(bytes @ 1..SMALLEST_FILE) => Err(value.wrong(format!(
+            "{bytes} bytes are less than any file has; write a size with its unit, like \"{}MiB\"",
+            bytes.min(LARGEST_FILE / 1024 / 1024)
+        ))),
         _ => Err(value.wrong("must be a size like \"10MiB\" or \"500KiB\", 50MiB at most")),
     }
 }

@@ -1,5 +1,6 @@
 //! The event file: an event as TOML, as its organisers write it. The format is described in `docs/event-file.md`.
 
+mod changes;
 mod dates;
 mod event;
 mod fields;
@@ -7,6 +8,7 @@ mod reader;
 
 use jiff::Timestamp;
 
+pub use self::changes::changes;
 use crate::event::Event;
 use reader::{Section, Source};
 
@@ -57,8 +59,22 @@ pub fn parse(source: &str, imported_at: Timestamp) -> Result<Event, EventFileErr
     }
     let text = Source::new(source);
     let table = toml::de::DeTable::parse(source).map_err(|error| {
+        let twice = error.message().contains("duplicate key");
+        if let Some(mistake) = twice.then(|| single_brackets(source)).flatten() {
+            return mistake;
+        }
         let at = error.span().map_or(0, |span| span.start);
         EventFileError { line: text.line(at), reason: format!("not TOML: {}", error.message().replace('\n', " ")) }
     })?;
     event::read(&Section::top(&text, table.get_ref(), &event::KEYS)?, imported_at)
+}
+
+/// A heading in single brackets of what there may be several of: to TOML the second of its kind is a key that is there twice.
+fn single_brackets(source: &str) -> Option<EventFileError> {
+    const SEVERAL: [&str; 4] = ["field", "categories", "organizers", "organisers"];
+    source.lines().enumerate().find_map(|(n, line)| {
+        let heading = line.split('#').next()?.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+        let reason = format!("`{heading}`: {}", reader::several(heading));
+        SEVERAL.contains(&heading).then(|| EventFileError { line: n + 1, reason })
+    })
 }

@@ -60,10 +60,9 @@ impl<'a> Section<'a> {
             if keys.contains(&name) {
                 continue;
             }
-            let near = keys.iter().max_by(|one, other| near(name, one).total_cmp(&near(name, other)));
-            let hint = match near {
-                Some(near) if self::near(name, near) > 0.7 => format!("did you mean `{near}`?"),
-                _ => format!("it can have {}", list(keys)),
+            let hint = match nearest(name, keys.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it can have {}", list(keys)),
             };
             let reason = format!("{} has no key `{}`; {hint}", self.name, shown(name));
             return Err(EventFileError { line: self.source.line(key.span().start), reason });
@@ -172,6 +171,9 @@ impl<'a> Value<'a> {
             DeValue::Table(table) => {
                 Section { source: self.source, table, at: self.written.span().start, name }.checked(keys)
             }
+            DeValue::Array(_) => {
+                Err(self.wrong(format!("is there once only: write [{0}], not [[{0}]]", shown(self.key))))
+            }
             _ => Err(self.wrong(format!("must be a table: {{ {} }}", keys.join(" = …, ") + " = …"))),
         }
     }
@@ -183,6 +185,14 @@ impl<'a> Value<'a> {
                 Ok(values.iter().map(|written| Value { source: self.source, key: self.key, written }).collect())
             }
             _ => Err(self.wrong("must be a list: [ …, … ]")),
+        }
+    }
+
+    /// The tables of a list, each under its own heading in double brackets.
+    pub(super) fn tables(&self) -> Result<Vec<Value<'a>>, EventFileError> {
+        match self.written.get_ref() {
+            DeValue::Table(_) => Err(self.wrong(several(&shown(self.key)))),
+            _ => self.values(),
         }
     }
 
@@ -207,8 +217,15 @@ impl<'a> Value<'a> {
     }
 }
 
-fn near(one: &str, other: &str) -> f64 {
-    strsim::jaro_winkler(one, other)
+/// Of some known words the one that somebody may have meant.
+pub(super) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |word: &str| strsim::jaro_winkler(written, word);
+    known.max_by(|one, other| near(one).total_cmp(&near(other))).filter(|word| near(word) > 0.7)
+}
+
+/// What is said about a heading in single brackets where there may be several.
+pub(super) fn several(heading: &str) -> String {
+    format!("there may be several: write [[{heading}]], not [{heading}]")
 }
 
 /// What somebody wrote, fit for one line of a message.
