@@ -110,6 +110,7 @@ impl Sample {
             envelope: self.envelope(&self.record.columns.email, language),
             record: &self.record,
             form: &self.event.form,
+            places: &self.places,
             attach_link: None,
         }
     }

@@ -46,17 +46,48 @@ fn the_waiting_list_is_said_clearly_in_both_mails() {
     for language in Language::ALL {
         let mut sample = Sample::default();
         sample.record.status = Status::Waiting;
+        sample.places[0].taken = 300;
         snapshot(&format!("confirmation-waiting-{language}"), &confirmation(&sample.confirmation(language)));
         let mail = sample.registered(language);
         let (notice, status) = match language {
-            Language::En => ("All places are taken: this registration is on the waiting list.", "On the waiting list"),
+            Language::En => {
+                ("All places are taken at the moment. This registration is on the waiting list.", "On the waiting list")
+            }
             Language::Fr => (
-                "Toutes les places sont prises\u{a0}: cette inscription est sur liste d’attente.",
+                "Toutes les places sont prises pour le moment. Cette inscription est sur liste d’attente.",
                 "Sur liste d’attente",
             ),
         };
         for part in [&mail.text, &mail.html] {
+            let part = part.replace('\n', " ");
             assert!(part.contains(notice) && part.contains(status), "{part}");
+        }
+    }
+}
+
+#[test]
+fn whoever_waits_for_an_option_is_told_which_and_so_is_the_organiser() {
+    let mut sample = Sample::default();
+    sample.record.status = Status::Waiting;
+    let onsite = PlaceKey::option("attendance", "onsite");
+    for (taken, en, fr) in [
+        (40, "There is no place left for: On site.", "Il ne reste plus de place pour\u{a0}: Sur place."),
+        (
+            39,
+            "Not everything that was chosen had a place left when this registration arrived.",
+            "À l’arrivée de cette inscription, il ne restait pas de place pour tout ce qui avait été choisi.",
+        ),
+    ] {
+        sample.places.truncate(1);
+        sample.places.push(PlaceCount { key: onsite.clone(), taken, limit: 40 });
+        for (language, lack) in [(Language::En, en), (Language::Fr, fr)] {
+            for mail in [sample.registered(language), confirmation(&sample.confirmation(language))] {
+                for part in [&mail.text, &mail.html] {
+                    let part = part.replace('\n', " ");
+                    assert!(part.contains(lack), "{part}");
+                    assert!(!part.contains("All places are") && !part.contains("Toutes les places"), "{part}");
+                }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use registration::language::Language;
 use registration::notification::Kind;
 use registration::stored::Status;
 
-use super::{ConfirmationMail, Fact, Head, Parts, plain, status_word};
+use super::{ConfirmationMail, Fact, Head, Parts, lack, plain, status_word};
 use crate::{Message, Person};
 
 /// Makes the confirmation to a registrant.
@@ -99,7 +99,10 @@ impl View {
             ),
             Status::Waiting => (
                 words.fill("mail-confirmation-subject-waiting", &subject),
-                words.fill("mail-confirmation-lead-waiting", &named),
+                words.fill(
+                    "mail-confirmation-lead-waiting",
+                    &[named[0], ("lack", (&lack(record, mail.form, mail.places, words)).into())],
+                ),
                 vec![words.get("mail-confirmation-next-waiting")],
             ),
             Status::Cancelled | Status::Withdrawn => (

@@ -23,6 +23,8 @@ date-time = { $date }, { $time } ({ $zone })
 # "a or b"; with more, the first ones are joined by list-comma.
 list-or = { $first } or { $last }
 list-comma = { $first }, { $next }
+# Items that may have commas in them.
+list-each = { $first }; { $next }
 
 quote = “{ $text }”
 

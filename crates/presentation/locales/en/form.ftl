@@ -9,6 +9,7 @@ form-sometimes = needed in some cases
 form-choose = Please choose
 form-full = full
 form-full-waiting = full: waiting list
+form-full-hint = If you choose what is full, your whole registration goes on the waiting list.
 form-submit = Register
 form-submit-new = Send as a new registration
 # The script puts the number in the place of “#”.

@@ -26,6 +26,8 @@ date-time = { $date } à { $time } ({ $zone })
 # "a or b"; with more, the first ones are joined by list-comma.
 list-or = { $first } ou { $last }
 list-comma = { $first }, { $next }
+# Items that may have commas in them.
+list-each = { $first } ; { $next }
 
 quote = « { $text } »
 

@@ -9,6 +9,7 @@ form-sometimes = nécessaire dans certains cas
 form-choose = Veuillez choisir
 form-full = complet
 form-full-waiting = complet : liste d’attente
+form-full-hint = Si vous choisissez ce qui est complet, toute votre inscription sera sur la liste d’attente.
 form-submit = S’inscrire
 form-submit-new = Envoyer comme nouvelle inscription
 # The script puts the number in the place of “#”.

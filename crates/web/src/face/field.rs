@@ -38,6 +38,8 @@ pub(super) struct FieldView<'a> {
     /// "optional", or "needed in some cases"; a field without a mark must be answered.
     pub(super) mark: Option<String>,
     pub(super) help: Option<&'a str>,
+    /// What its answers are bound to.
+    pub(super) hint: Option<String>,
     pub(super) condition: Option<ConditionView<'a>>,
     pub(super) error: Option<String>,
     /// Ids of all that describes the input.
@@ -168,6 +170,7 @@ impl<'a> Source<'a> {
             label: field.label.get(self.language()),
             mark,
             help: field.help.as_ref().map(|help| help.get(self.language())),
+            hint: self.hint(field),
             condition: self.condition(field.show_if.as_ref()),
             error: problem.map(|problem| presentation::problems::sentence(problem, self.form, self.words)),
             described: String::new(),
@@ -177,6 +180,14 @@ impl<'a> Source<'a> {
         };
         view.described = view.described_by();
         view
+    }
+
+    fn hint(&self, field: &'a Field) -> Option<String> {
+        let is_full = |option: &Choice| self.exhausted.contains(&PlaceKey::option(&field.key, &option.value));
+        // Where the event is full, the form says so above.
+        let may_wait = self.event.when_full == WhenFull::Waiting && !self.exhausted.contains(&PlaceKey::event());
+        let waits = may_wait && field.options().iter().any(is_full);
+        waits.then(|| self.words.get("form-full-hint"))
     }
 
     fn control(&self, field: &'a Field) -> Control<'a> {
@@ -294,7 +305,7 @@ impl FieldView<'_> {
     fn described_by(&self) -> String {
         let (limits, kept) = match &self.control {
             Control::File { kept, .. } => (true, kept.is_some()),
-            _ => (false, false),
+            _ => (self.hint.is_some(), false),
         };
         let parts = [
             (self.condition.is_some(), "o"),

@@ -18,6 +18,8 @@ pub struct RegisteredFace<'a> {
     pub reference: &'a str,
     /// The status now.
     pub status: Status,
+    /// What a registration on the waiting list lacks, as a sentence; empty for any other.
+    pub lack: &'a str,
     /// The mail address the confirmation goes to.
     pub email: &'a str,
     /// All answers in words.
@@ -33,7 +35,7 @@ pub struct RegisteredFace<'a> {
 /// The page after registering. To be sent with `no-store` and with `noindex` set in the shell.
 pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
     let (w, event) = (shell.words, face.event);
-    let (title, lead) = standing(face.status, w);
+    let (title, lead) = standing(face, w);
     let page = RegisteredPage {
         f: shell.frame(&title),
         lead,
@@ -57,10 +59,12 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
 }
 
 /// Title and first sentence of a status.
-fn standing(status: Status, w: &'static Words) -> (String, String) {
-    match status {
+fn standing(face: &RegisteredFace<'_>, w: &'static Words) -> (String, String) {
+    match face.status {
         Status::Confirmed => (w.get("registered-confirmed-title"), w.get("registered-confirmed-text")),
-        Status::Waiting => (w.get("registered-waiting-title"), w.get("registered-waiting-text")),
+        Status::Waiting => {
+            (w.get("registered-waiting-title"), w.fill("registered-waiting-text", &[("lack", face.lack.into())]))
+        }
         Status::Pending => (w.get("registered-pending-title"), w.get("registered-pending-text")),
         Status::Offered => (w.get("registered-offered-title"), w.get("registered-offered-text")),
         Status::Rejected => (w.get("registered-rejected-title"), w.get("registered-rejected-text")),
