@@ -30,7 +30,7 @@ home-empty = There is no event to register for at the moment. Please come back l
 registered-confirmed-title = You are registered
 registered-confirmed-text = Thank you. Your place is confirmed.
 registered-waiting-title = You are on the waiting list
-registered-waiting-text = Thank you. The last place was taken before your registration arrived, so you do not have a place yet. The organisers will write to you if one becomes free.
+registered-waiting-text = Thank you. { $lack } You do not have a place at the event yet; the organisers will write to you if one becomes free.
 registered-pending-title = Your registration has arrived
 registered-pending-text = Thank you. The organisers will look at it and write to you.
 registered-offered-title = A place is waiting for you
@@ -54,6 +54,7 @@ registered-another = Register another person
 # Where a registrant adds or replaces attachments.
 attach-title = Your attachments
 attach-until = You can add or replace attachments until { $when }.
+attach-not-asked = You were not asked for a file: with your answers there is nothing to attach.
 attach-none = Nothing is attached yet.
 attach-missing = You wanted to attach this later: it is still missing.
 attach-submit = Save

@@ -27,7 +27,7 @@ home-empty = Aucun événement n’est ouvert aux inscriptions pour le moment. M
 registered-confirmed-title = Vous êtes inscrit·e
 registered-confirmed-text = Merci. Votre place est confirmée.
 registered-waiting-title = Vous êtes sur la liste d’attente
-registered-waiting-text = Merci. La dernière place a été prise avant l’arrivée de votre inscription : vous n’avez donc pas encore de place. Les organisateurs vous écriront si une place se libère.
+registered-waiting-text = Merci. { $lack } Vous n’avez pas encore de place à l’événement ; les organisateurs vous écriront si une place se libère.
 registered-pending-title = Votre inscription est arrivée
 registered-pending-text = Merci. Les organisateurs vont l’examiner et vous écriront.
 registered-offered-title = Une place vous attend
@@ -51,6 +51,7 @@ registered-another = Inscrire une autre personne
 # Where a registrant adds or replaces attachments.
 attach-title = Vos pièces jointes
 attach-until = Vous pouvez ajouter ou remplacer des pièces jointes jusqu’au { $when }.
+attach-not-asked = Aucun fichier ne vous a été demandé : avec vos réponses, il n’y a rien à joindre.
 attach-none = Rien n’est encore joint.
 attach-missing = Vous vouliez joindre ce fichier plus tard : il manque encore.
 attach-submit = Enregistrer

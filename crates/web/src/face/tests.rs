@@ -4,14 +4,15 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use presentation::answers::{Line, Section};
+use presentation::answers::{Line, Section, lack};
+use presentation::words::Words;
 use registration::answers::FileAnswer;
 use registration::attachment::Media;
 use registration::event::{Phase, WhenFull};
 use registration::ids::RegistrationId;
 use registration::language::Language;
 use registration::phone::PhoneProblem;
-use registration::places::{PlaceCount, PlaceKey};
+use registration::places::{Lack, PlaceCount, PlaceKey};
 use registration::reference::Reference;
 use registration::stored::{ListRow, Status};
 use registration::summary::{Summary, SummaryDelta};
@@ -185,6 +186,8 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
     let event = samples::event();
     let sections = sections();
     let to_follow = ["Attachment".to_owned()];
+    let full = Lack::Options(vec![PlaceKey::option("category", "partner"), PlaceKey::option("dietary", "halal")]);
+    let lack = lack(&full, &event.form, Words::of(language));
     let page = |status, dropped: &[String]| {
         let mut shell = shell(language, Some(&event), &assets);
         shell.noindex = true;
@@ -192,6 +195,7 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
             event: &event,
             reference: "KC-7F3K-2M9Q",
             status,
+            lack: if status == Status::Waiting { &lack } else { "" },
             email: "chanda@unza.example",
             sections: &sections,
             dropped,
@@ -230,7 +234,10 @@ fn attachments_pages(language: Language) -> Vec<(&'static str, String)> {
         let face = AttachmentsFace { event: &event, token, reference, fields: vec![field], told };
         attachments_page(&shell(language, Some(&event), &assets), &face)
     };
+    let (token, reference) = ("token", "KC-7F3K-2M9Q");
+    let nothing = AttachmentsFace { event: &event, token, reference, fields: Vec::new(), told: None };
     vec![
+        ("attachments-not-asked", attachments_page(&shell(language, Some(&event), &assets), &nothing)),
         ("attachments", page(None, None, None)),
         ("attachments-saved", page(Some(&file), None, Some(AttachmentsTold::Saved))),
         ("attachments-wrong", page(Some(&file), Some(EVIL), Some(AttachmentsTold::Wrong))),
