@@ -124,7 +124,7 @@ impl View {
             lead: words.get("mail-confirmation-attach-lead"),
             until: words.fill(
                 "mail-confirmation-attach-until",
-                &[("date", (&dates::date_time(event.closes_at(), &event.zone, envelope.language)).into())],
+                &[("date", (&dates::deadline(event.closes_at(), &event.zone, envelope.language)).into())],
             ),
         });
         let (contact, contact_address) = envelope.contact();

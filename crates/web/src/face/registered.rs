@@ -50,7 +50,7 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
         sections: face.sections,
         calendar: urls::in_language(&urls::calendar(&event.slug), w.language()),
         attach: face.attach.as_deref().map(|path| urls::in_language(path, w.language())),
-        attach_until: w.fill("attach-until", &[("when", (&shell.when(event.closes_at(), &event.zone)).into())]),
+        attach_until: w.fill("attach-until", &[("when", (&shell.until(event.closes_at(), &event.zone)).into())]),
         to_follow: face.to_follow,
         another: shell.register_path(event),
         event: shell.event_path(event),
