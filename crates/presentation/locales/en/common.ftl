@@ -36,3 +36,19 @@ size-kb = { $n } kB
 size-mb = { $n } MB
 size-gb = { $n } GB
 decimal = { $whole }.{ $tenth }
+
+# Figures of an event. $ended: registrations that are over; $waiting: those on the waiting list.
+figure-today = { $ended ->
+    [0] Received today
+   *[other] Received today (cancelled included)
+}
+figure-week = { $ended ->
+    [0] Received in the last 7 days
+   *[other] Received in the last 7 days (cancelled included)
+}
+figure-visa-letters = Visa letters to write
+figure-field = { $waiting ->
+    [0] { $field }
+   *[other] { $field } (waiting list included)
+}
+name-erased = (erased)

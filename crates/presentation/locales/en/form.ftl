@@ -37,6 +37,16 @@ form-errors-kept = Nothing is registered yet. Your answers are still here, and s
 form-error = Error:
 form-error-at = { $label }: { $sentence }
 
+# Bounds of a field.
+form-number-between = A whole number from { $min } to { $max }.
+form-number-from = A whole number of at least { $min }.
+form-number-to = A whole number of at most { $max }.
+form-multi-least = Choose at least { $n }.
+form-multi-most = { $n ->
+    [one] Choose one at most.
+   *[other] Choose { $n } at most.
+}
+
 # Files.
 form-file-limits = { $types }, at most { $size }.
 form-file-too-big = This file is larger than { $size }. Please choose a smaller one.

@@ -89,9 +89,6 @@ mail-summary-total = Registrations
 mail-summary-places = Places left
 mail-summary-places-of = { $left } of { $limit }
 mail-summary-places-field = Places left: { $field }
-mail-summary-today = Today
-mail-summary-week = Last 7 days
-mail-summary-visa = Visa letters owed
 mail-summary-others = Others
 
 mail-table-all = { $total ->

@@ -116,6 +116,8 @@ state-link-expired-title = This link is too old
 state-link-expired-text = For the safety of personal data, links to registrations work for 30 days. The newest mail about this event has a fresh one.
 state-link-invalid-title = This link does not work
 state-link-invalid-text = Perhaps it was cut by a mail program. Copy the whole link from the mail into the address bar.
+state-organizer-gone-title = This link does not work any more
+state-organizer-gone-text = It was made for an address that is no longer among the organisers of this event. The links in mails to the present organisers work.
 
 # What organisers see.
 organizer-title = Registration { $reference }
@@ -131,9 +133,6 @@ organizer-list-empty = Nobody has registered yet.
 organizer-total = In all
 organizer-places = Places left
 organizer-places-of = { $left } of { $limit }
-organizer-today = Today
-organizer-week = Last 7 days
-organizer-visa-letters = Visa letters to write
 organizer-name = Name
 organizer-organization = Organisation
 organizer-country = Country

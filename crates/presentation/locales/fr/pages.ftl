@@ -24,8 +24,8 @@ home-title = Événements
 home-empty = Aucun événement n’est ouvert aux inscriptions pour le moment. Merci de revenir plus tard.
 
 # After registering.
-registered-confirmed-title = Vous êtes inscrit·e
-registered-confirmed-text = Merci. Votre place est confirmée.
+registered-confirmed-title = Votre inscription est confirmée
+registered-confirmed-text = Merci. Vous avez une place.
 registered-waiting-title = Vous êtes sur la liste d’attente
 registered-waiting-text = Merci. { $lack } Vous n’avez pas encore de place à l’événement ; les organisateurs vous écriront si une place se libère.
 registered-pending-title = Votre inscription est arrivée
@@ -107,12 +107,14 @@ state-gone-text = Elle a été annulée, ou ses données ont été effacées.
 state-unavailable-title = Cette page est momentanément indisponible
 state-unavailable-text = Nos données sont hors d’atteinte pour le moment. Rien n’a été modifié. Merci de réessayer dans une minute.
 state-error-title = Une erreur s’est produite de notre côté
-state-error-text = Vous n’y êtes pour rien. Si vous envoyiez un formulaire, revenez à la page précédente et envoyez-le de nouveau : vous ne serez pas inscrit·e deux fois.
+state-error-text = Vous n’y êtes pour rien. Si vous envoyiez un formulaire, revenez à la page précédente et envoyez-le de nouveau : cela ne fera pas deux inscriptions.
 state-error-id = Si cela se reproduit, merci de nous indiquer ce numéro : { $id }
 state-link-expired-title = Ce lien est trop ancien
 state-link-expired-text = Pour protéger les données personnelles, les liens vers les inscriptions fonctionnent pendant 30 jours. Le courriel le plus récent sur cet événement en contient un nouveau.
 state-link-invalid-title = Ce lien ne fonctionne pas
 state-link-invalid-text = Il a peut-être été coupé par un logiciel de messagerie. Copiez le lien entier du courriel dans la barre d’adresse.
+state-organizer-gone-title = Ce lien ne fonctionne plus
+state-organizer-gone-text = Il a été créé pour une adresse qui ne figure plus parmi celles des organisateurs de cet événement. Les liens des courriels envoyés aux organisateurs actuels fonctionnent.
 
 # What organisers see.
 organizer-title = Inscription { $reference }
@@ -128,9 +130,6 @@ organizer-list-empty = Personne ne s’est encore inscrit.
 organizer-total = En tout
 organizer-places = Places restantes
 organizer-places-of = { $left } sur { $limit }
-organizer-today = Aujourd’hui
-organizer-week = 7 derniers jours
-organizer-visa-letters = Lettres de visa à écrire
 organizer-name = Nom
 organizer-organization = Organisme
 organizer-country = Pays

@@ -4,7 +4,7 @@ use presentation::answers::{only_if, size};
 use presentation::words::Words;
 use registration::attachment::Media;
 use registration::event::{Event, Privacy, WhenFull};
-use registration::form::{Choice, Condition, Field, FieldKind, Form, Required};
+use registration::form::{Choice, Condition, Field, FieldKind, Form, MOST_NUMBER, Required};
 use registration::language::Language;
 use registration::places::PlaceKey;
 use registration::validate::{LATER_SUFFIX, is_to_follow};
@@ -182,12 +182,16 @@ impl<'a> Source<'a> {
         view
     }
 
+    /// The bounds of its answers, and what choosing a full option means.
     fn hint(&self, field: &'a Field) -> Option<String> {
+        let mut hints: Vec<String> = bounds(&field.kind, self.words).into_iter().collect();
         let is_full = |option: &Choice| self.exhausted.contains(&PlaceKey::option(&field.key, &option.value));
         // Where the event is full, the form says so above.
         let may_wait = self.event.when_full == WhenFull::Waiting && !self.exhausted.contains(&PlaceKey::event());
-        let waits = may_wait && field.options().iter().any(is_full);
-        waits.then(|| self.words.get("form-full-hint"))
+        if may_wait && field.options().iter().any(is_full) {
+            hints.push(self.words.get("form-full-hint"));
+        }
+        (!hints.is_empty()).then(|| hints.join(" "))
     }
 
     fn control(&self, field: &'a Field) -> Control<'a> {
@@ -316,6 +320,31 @@ impl FieldView<'_> {
         ];
         let ids = parts.iter().filter(|(there, _)| *there).map(|(_, end)| format!("{}-{end}", self.key));
         ids.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The bounds of a number or of a choice of several, in words.
+fn bounds(kind: &FieldKind, words: &'static Words) -> Option<String> {
+    let number = |n: i64| words.number(n);
+    match kind {
+        FieldKind::Number { min, max } => {
+            let (low, high) = (number(*min), number(*max));
+            let (low, high) = (("min", (&low).into()), ("max", (&high).into()));
+            match (*min > -MOST_NUMBER, *max < MOST_NUMBER) {
+                (true, true) => Some(words.fill("form-number-between", &[low, high])),
+                (true, false) => Some(words.fill("form-number-from", &[low])),
+                (false, true) => Some(words.fill("form-number-to", &[high])),
+                (false, false) => None,
+            }
+        }
+        FieldKind::Multi { options, min, max } => {
+            let least = (*min > 1).then(|| words.fill("form-multi-least", &[("n", (*min).into())]));
+            let is_bound = (*max as usize) < options.len();
+            let most = is_bound.then(|| words.fill("form-multi-most", &[("n", (*max).into())]));
+            let both: Vec<String> = least.into_iter().chain(most).collect();
+            (!both.is_empty()).then(|| both.join(" "))
+        }
+        _ => None,
     }
 }
 

@@ -45,7 +45,7 @@ impl EntryView {
                 notices: if single { Vec::new() } else { vec![words.get("mail-entry-erased")] },
                 facts: vec![
                     Fact::new(words.get("mail-reference"), reference),
-                    Fact::new(words.get("mail-erased-at"), moment(mail, entry.at)),
+                    Fact::new(words.get("mail-erased-at"), moment(mail, record.erased_at.unwrap_or(entry.at))),
                 ],
                 link: None,
                 sections: Vec::new(),
