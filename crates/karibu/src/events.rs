@@ -329,8 +329,8 @@ async fn stats(store: &dyn Store, slug: &str, json: bool, now: Timestamp) -> Out
 /// When something ends, in the event's zone.
 fn ending(what: &str, end: Option<Timestamp>, event: &Event, now: Timestamp) -> String {
     let Some(end) = end else { return format!("{what} only by hand") };
-    let at = dates::date_time(end, &event.zone, Language::En);
-    if end <= now { format!("{what} since {at}") } else { format!("{what} on {at}") }
+    let at = dates::deadline(end, &event.zone, Language::En);
+    if end <= now { format!("{} on {at}", what.replace(" are ", " were ")) } else { format!("{what} on {at}") }
 }
 
 /// The event with this slug.

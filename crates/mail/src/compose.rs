@@ -9,14 +9,16 @@ mod weight;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use presentation::answers;
 use presentation::urls::Urls;
 use presentation::words::Words;
+use registration::answers::Answers;
 use registration::event::Event;
 use registration::form::Form;
 use registration::ids::MailId;
 use registration::language::Language;
 use registration::notification::Kind;
-use registration::places::PlaceCount;
+use registration::places::{self, PlaceCount};
 use registration::reference::Reference;
 use registration::stored::{FileRow, ListRow, Record, Status};
 use registration::summary::Summary;
@@ -108,6 +110,8 @@ pub struct ConfirmationMail<'a> {
     pub record: &'a Record,
     /// The form version that was answered.
     pub form: &'a Form,
+    /// Limited places of the event and of options, from which whoever waits learns what is full.
+    pub places: &'a [PlaceCount],
     /// Absolute private link to add or replace the attachment until registration closes.
     pub attach_link: Option<&'a str>,
 }
@@ -201,6 +205,12 @@ impl<'a> Envelope<'a> {
             date: self.now,
         }
     }
+}
+
+/// What a registration on the waiting list lacks.
+fn lack(record: &Record, form: &Form, counts: &[PlaceCount], words: &Words) -> String {
+    let answers = Answers::from_json(form, &record.answers);
+    plain::line(&answers::lack(&places::lack(form, &answers, counts), form, words))
 }
 
 fn status_word(status: Status, words: &Words) -> String {

@@ -111,6 +111,7 @@ impl Sample {
             kind: Kind::Confirmation,
             record: &self.record,
             form: &self.event.form,
+            places: &self.places,
             attach_link: None,
         }
     }

@@ -46,17 +46,48 @@ fn the_waiting_list_is_said_clearly_in_both_mails() {
     for language in Language::ALL {
         let mut sample = Sample::default();
         sample.record.status = Status::Waiting;
+        sample.places[0].taken = 300;
         snapshot(&format!("confirmation-waiting-{language}"), &confirmation(&sample.confirmation(language)));
         let mail = sample.registered(language);
         let (notice, status) = match language {
-            Language::En => ("All places are taken: this registration is on the waiting list.", "On the waiting list"),
+            Language::En => {
+                ("All places are taken at the moment. This registration is on the waiting list.", "On the waiting list")
+            }
             Language::Fr => (
-                "Toutes les places sont prises\u{a0}: cette inscription est sur liste d’attente.",
+                "Toutes les places sont prises pour le moment. Cette inscription est sur liste d’attente.",
                 "Sur liste d’attente",
             ),
         };
         for part in [&mail.text, &mail.html] {
+            let part = part.replace('\n', " ");
             assert!(part.contains(notice) && part.contains(status), "{part}");
+        }
+    }
+}
+
+#[test]
+fn whoever_waits_for_an_option_is_told_which_and_so_is_the_organiser() {
+    let mut sample = Sample::default();
+    sample.record.status = Status::Waiting;
+    let onsite = PlaceKey::option("attendance", "onsite");
+    for (taken, en, fr) in [
+        (40, "There is no place left for: On site.", "Il ne reste plus de place pour\u{a0}: Sur place."),
+        (
+            39,
+            "Not everything that was chosen had a place left when this registration arrived.",
+            "À l’arrivée de cette inscription, il ne restait pas de place pour tout ce qui avait été choisi.",
+        ),
+    ] {
+        sample.places.truncate(1);
+        sample.places.push(PlaceCount { key: onsite.clone(), taken, limit: 40 });
+        for (language, lack) in [(Language::En, en), (Language::Fr, fr)] {
+            for mail in [sample.registered(language), confirmation(&sample.confirmation(language))] {
+                for part in [&mail.text, &mail.html] {
+                    let part = part.replace('\n', " ");
+                    assert!(part.contains(lack), "{part}");
+                    assert!(!part.contains("All places are") && !part.contains("Toutes les places"), "{part}");
+                }
+            }
         }
     }
 }
@@ -123,7 +154,7 @@ fn what_happened_to_one_registration_is_a_short_mail() {
         assert_eq!(text.contains("An answer to it goes to the registrant."), kind != Kind::Erased);
         assert_eq!(text.contains("passport page.pdf"), matches!(kind, Kind::Attached | Kind::Registered));
         assert_eq!(text.contains("by the bus from Lilongwe"), kind == Kind::Registered);
-        assert!(mail.text.contains("Places left        258 of 300"), "{}", mail.text);
+        assert!(text.contains("Places left 258 of 300"), "{text}");
     }
 }
 
@@ -138,8 +169,9 @@ fn of_an_erased_registration_only_the_reference_is_told() {
     gone.rows.clear();
     gone.record.answers = json!({});
     gone.record.columns = Columns::default();
-    gone.record.erased_at = Some(gone.now);
+    gone.record.erased_at = Some("2026-11-03T07:15:00Z".parse().unwrap());
     let gone = gone.registered(Language::En);
+    assert!(gone.text.contains("Erased on:  3 November 2026, 09:15"), "{}", gone.text);
     for mail in [erased, gone] {
         assert!(mail.text.contains("KC-ED7R-MEJ8") && mail.reply_to.is_none());
         for personal in ["Banda", "Zoë", "banda@", "University", "passport"] {
@@ -216,6 +248,23 @@ fn fifty_request_ids_stand_in_a_header_and_no_more_than_fit() {
 }
 
 #[test]
+fn figures_say_whom_they_count_and_an_erased_person_has_no_empty_cell() {
+    let mut sample = Sample::default();
+    sample.rows[1].name = String::new();
+    let told = |sample: &Sample, language| sample.registered(language).text;
+    let (en, fr) = (told(&sample, Language::En), told(&sample, Language::Fr));
+    assert!(en.contains("Received today (cancelled included)") && en.contains("\n(erased) "), "{en}");
+    assert!(fr.contains("Reçues aujourd’hui (annulées comprises)") && fr.contains("\n(effacé) "), "{fr}");
+    assert!(en.contains("\nAttendance\n") && !en.contains("waiting list included"), "{en}");
+    let statuses = sample.summary.counts.get_mut("status").unwrap();
+    statuses.remove("cancelled");
+    statuses.insert("waiting".to_owned(), 2);
+    let (en, fr) = (told(&sample, Language::En), told(&sample, Language::Fr));
+    assert!(en.contains("Received today  ") && en.contains("\nAttendance (waiting list included)\n"), "{en}");
+    assert!(fr.contains("\nParticipation (liste d’attente comprise)\n"), "{fr}");
+}
+
+#[test]
 fn places_left_of_limited_options_stand_in_the_summary() {
     let mut sample = Sample::default();
     for field in &mut sample.event.form.fields {
@@ -243,6 +292,9 @@ fn the_confirmation_carries_the_link_to_send_a_file_later() {
             assert!(part.contains(LINK) && part.replace('\n', " ").contains(until), "{part}");
         }
     }
+    sample.event.closes = jiff::civil::date(2026, 11, 16).at(0, 0, 0, 0);
+    let mail = confirmation(&ConfirmationMail { attach_link: Some(LINK), ..sample.confirmation(Language::En) });
+    assert!(mail.html.contains("15 November 2026, 24:00 (Africa/Lusaka)"), "{}", mail.html);
     sample.record.status = Status::Cancelled;
     let mail = confirmation(&ConfirmationMail { attach_link: Some(LINK), ..sample.confirmation(Language::En) });
     assert!(
@@ -262,6 +314,21 @@ fn a_second_registration_is_told_to_its_address_without_a_word_of_it() {
         assert_eq!(mail.reply_to.as_ref().unwrap().address, "events@example.org");
         snapshot(&format!("duplicate-{language}"), &mail);
     }
+}
+
+#[test]
+fn french_names_the_event_in_quotes_and_the_list_stands_apart_from_the_times() {
+    let mut sample = Sample::default();
+    sample.event.name = "Les Journées du réseau".into();
+    sample.event.zone = jiff::tz::TimeZone::get("Africa/Kampala").unwrap();
+    let quoted = "«\u{a0}Les Journées du réseau\u{a0}»";
+    let organizer = sample.registered(Language::Fr);
+    assert!(organizer.text.starts_with(&format!("Nouvelle inscription à {quoted}\u{a0}: Zoë Banda")));
+    assert!(organizer.html.contains(&format!("organisateurs de {quoted}.")));
+    assert!(organizer.html.contains("celles du fuseau Africa/Kampala.</p>\n<p"), "{}", organizer.html);
+    let confirmation = confirmation(&sample.confirmation(Language::Fr));
+    assert!(confirmation.text.starts_with(&format!("Votre inscription à {quoted} est confirmée")));
+    assert!(confirmation.text.contains("Végétarien\u{a0}; Halal"), "{}", confirmation.text);
 }
 
 #[test]

@@ -11,11 +11,14 @@ use mail::compose::{
 };
 use mail::{Message, SendError};
 use presentation::urls;
-use registration::form::{FieldKind, Form};
+use registration::answers::Answers;
+use registration::form::Form;
 use registration::ids::RegistrationId;
 use registration::notification::{Kind, LeasedMail};
+use registration::places::PlaceCount;
 use registration::ports::{StoreError, StoreResult};
-use registration::stored::{Dossier, Record};
+use registration::stored::{Dossier, Record, Status};
+use registration::validate::file_fields;
 use telemetry::MailOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -183,13 +186,12 @@ impl Desk {
         }
         let summary = store.summary(mail.event).await?;
         let rows = store.latest(mail.event, rows_wanted(&summary)).await?;
-        let pulse = store.pulse().await?.into_iter().find(|pulse| pulse.id == mail.event);
         Ok(organizer(&OrganizerMail {
             envelope,
             entries: &entries,
             window: mail.window.map(|window| Window { starts: window.starts, ends: window.ends, part: mail.part }),
             summary: &summary,
-            places: &pulse.map(|pulse| pulse.places).unwrap_or_default(),
+            places: &self.places(mail).await?,
             rows: &rows,
             signer,
         }))
@@ -207,14 +209,29 @@ impl Desk {
         }
         let form = self.form(&record).await?;
         let event = envelope.event;
-        let has_files = form.inputs().any(|field| matches!(field.kind, FieldKind::File { .. }));
+        let answers = Answers::from_json(&form, &record.answers);
+        let asked = file_fields(&form, &answers).next().is_some();
         let in_time = envelope.now < event.closes_at() && record.status.is_alive();
-        let attach_link = (has_files && in_time).then(|| {
+        let attach_link = (asked && in_time).then(|| {
             let path = urls::attachments(&event.slug, &signer.attachments(record.id));
             urls.absolute(&urls::in_language(&path, mail.language))
         });
         let attach_link = attach_link.as_deref();
-        Ok(confirmation(&ConfirmationMail { envelope, kind: mail.kind, record: &record, form: &form, attach_link }))
+        let places = if record.status == Status::Waiting { self.places(mail).await? } else { Vec::new() };
+        Ok(confirmation(&ConfirmationMail {
+            envelope,
+            kind: mail.kind,
+            record: &record,
+            form: &form,
+            places: &places,
+            attach_link,
+        }))
+    }
+
+    /// Limited places of the mail's event.
+    async fn places(&self, mail: &LeasedMail) -> StoreResult<Vec<PlaceCount>> {
+        let pulse = self.notifier.store.pulse().await?.into_iter().find(|pulse| pulse.id == mail.event);
+        Ok(pulse.map(|pulse| pulse.places).unwrap_or_default())
     }
 
     /// What is known of the registrations that a mail tells of, each with the form it answered; those that are gone are left

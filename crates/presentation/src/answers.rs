@@ -4,6 +4,7 @@ use registration::answers::{Answer, Answers};
 use registration::attachment::Media;
 use registration::form::{Condition, Field, FieldKind, Form};
 use registration::ids::FileId;
+use registration::places::{Lack, PlaceKey};
 
 use crate::words::Words;
 use crate::{countries, dates};
@@ -15,7 +16,7 @@ pub struct Line {
     pub key: String,
     /// Label of the field.
     pub label: String,
-    /// The answer in words (option labels, country name, date in words, "Yes"/"No"; several choices joined by "; "; a file
+    /// The answer in words (option labels, country name, date in words, "Yes"/"No"; several choices joined by semicolons; a file
     /// as `passport.pdf (PDF, 412 kB)`).
     pub text: String,
     /// Whether the registrant typed it freely (text, textarea, mail address, telephone number, file name): never repeated in
@@ -64,9 +65,7 @@ fn line(field: &Field, answer: &Answer, words: &Words) -> Option<Line> {
         Answer::Yes(true) => words.get("answer-yes"),
         Answer::Yes(false) => words.get("answer-no"),
         Answer::Choice(value) => value_in_words(field, value, words),
-        Answer::Choices(values) => {
-            values.iter().map(|value| value_in_words(field, value, words)).collect::<Vec<_>>().join("; ")
-        }
+        Answer::Choices(values) => each_of(values.iter().map(|value| value_in_words(field, value, words)), words),
         Answer::File(answer) => {
             free_text = true;
             file = Some(answer.id);
@@ -96,6 +95,28 @@ pub fn value_in_words(field: &Field, value: &str, words: &Words) -> String {
         (FieldKind::YesNo | FieldKind::Consent, "no") => words.get("answer-no"),
         _ => option_label(field, value, words).unwrap_or(value).to_owned(),
     }
+}
+
+/// What a registration on the waiting list lacks, as a sentence.
+pub fn lack(lack: &Lack, form: &Form, words: &Words) -> String {
+    let full = match lack {
+        Lack::Event => return words.get("lack-event"),
+        Lack::EventBefore => return words.get("lack-event-before"),
+        Lack::Before => return words.get("lack-before"),
+        Lack::Options(full) => full,
+    };
+    let options = form.fields.iter().flat_map(|field| field.options().iter().map(move |option| (field, option)));
+    let named = options
+        .filter(|(field, option)| full.contains(&PlaceKey::option(&field.key, &option.value)))
+        .map(|(_, option)| option.label.get(words.language()).to_owned());
+    words.fill("lack-options", &[("options", (&each_of(named, words)).into())])
+}
+
+/// "a; b; c".
+fn each_of(items: impl Iterator<Item = String>, words: &Words) -> String {
+    let join =
+        |first: String, next: String| words.fill("list-each", &[("first", (&first).into()), ("next", (&next).into())]);
+    items.reduce(join).unwrap_or_default()
 }
 
 /// A condition in words, as it stands over a field without JavaScript: "Only if “Attendance” is “On site” or “Online”."

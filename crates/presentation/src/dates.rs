@@ -1,8 +1,8 @@
 //! Dates and times as people of a language write them. Dates are Gregorian, years without grouping, times of 24 hours.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use registration::language::Language;
 
 use crate::words::{Value, Words};
@@ -42,11 +42,25 @@ pub fn range(first: Date, last: Date, language: Language) -> String {
 /// `4 November 2026, 17:00 (Africa/Lusaka)`: the wall-clock time of the zone, and its name.
 pub fn date_time(at: Timestamp, zone: &TimeZone, language: Language) -> String {
     let local = at.to_zoned(zone.clone());
-    let time = local.strftime("%H:%M").to_string();
+    with_zone(local.date(), &local.strftime("%H:%M").to_string(), &local, language)
+}
+
+/// The end of something as [`date_time`] tells it, but a midnight as the end of the day before:
+/// `31 January 2027, 24:00 (Africa/Lusaka)`.
+pub fn deadline(at: Timestamp, zone: &TimeZone, language: Language) -> String {
+    let local = at.to_zoned(zone.clone());
+    match local.date().yesterday() {
+        Ok(before) if local.time() == Time::midnight() => with_zone(before, "24:00", &local, language),
+        _ => date_time(at, zone, language),
+    }
+}
+
+/// A day and a time of it, in the zone of `local`.
+fn with_zone(on: Date, time: &str, local: &Zoned, language: Language) -> String {
     // A zone without a name is a fixed offset.
-    let zone = zone.iana_name().map_or_else(|| format!("UTC{}", local.strftime("%:z")), str::to_owned);
-    let day = date(local.date(), language);
-    fill(Words::of(language), "date-time", &[("date", &day), ("time", &time), ("zone", &zone)])
+    let zone = local.time_zone().iana_name().map_or_else(|| format!("UTC{}", local.strftime("%:z")), str::to_owned);
+    let values = [("date", &date(on, language)), ("time", &time.to_owned()), ("zone", &zone)];
+    fill(Words::of(language), "date-time", &values)
 }
 
 fn day(date: Date, words: &Words) -> String {
@@ -116,5 +130,17 @@ mod tests {
         );
         assert_eq!(date_time(at, &TimeZone::UTC, Language::En), "4 November 2026, 22:30 (UTC)");
         assert_eq!(date_time(at, &TimeZone::fixed(offset(-3)), Language::En), "4 November 2026, 19:30 (UTC-03:00)");
+    }
+    #[test]
+    fn what_ends_at_midnight_ends_with_the_day_before() {
+        let lusaka = TimeZone::get("Africa/Lusaka").unwrap();
+        let both = |at: &str| BOTH.map(|l| deadline(at.parse().unwrap(), &lusaka, l));
+        assert_eq!(
+            both("2027-01-31T22:00:00Z"),
+            ["31 January 2027, 24:00 (Africa/Lusaka)", "31 janvier 2027 à 24:00 (Africa/Lusaka)"]
+        );
+        assert_eq!(both("2026-12-31T22:00:00Z")[0], "31 December 2026, 24:00 (Africa/Lusaka)");
+        assert_eq!(both("2027-01-31T22:00:01Z")[0], "1 February 2027, 00:00 (Africa/Lusaka)");
+        assert_eq!(both("2027-01-31T15:00:00Z")[0], "31 January 2027, 17:00 (Africa/Lusaka)");
     }
 }

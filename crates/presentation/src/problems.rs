@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use registration::attachment::{FileProblem, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, Media};
-use registration::form::{Field, FieldKind, Form};
+use registration::form::{Field, FieldKind, Form, MOST_NUMBER};
 use registration::phone::PhoneProblem;
 use registration::validate::{Problem, ProblemKind};
 
@@ -68,14 +68,16 @@ fn missing(field: Option<&Field>, words: &Words) -> String {
     words.fill(key, &[label])
 }
 
+const LOWEST: i64 = -MOST_NUMBER;
+
 /// A bound at the end of the number's range is none.
 fn number_outside(min: i64, max: i64, words: &Words) -> String {
     let (low, high) = (words.number(min), words.number(max));
     let (low, high) = (("min", Value::from(&low)), ("max", Value::from(&high)));
     match (min, max) {
-        (i64::MIN, i64::MAX) => words.get("problem-number"),
-        (i64::MIN, _) => words.fill("problem-number-to", &[high]),
-        (_, i64::MAX) => words.fill("problem-number-from", &[low]),
+        (..=LOWEST, MOST_NUMBER..) => words.get("problem-number"),
+        (..=LOWEST, _) => words.fill("problem-number-to", &[high]),
+        (_, MOST_NUMBER..) => words.fill("problem-number-from", &[low]),
         _ => words.fill("problem-number-between", &[low, high]),
     }
 }

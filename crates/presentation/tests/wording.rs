@@ -9,7 +9,7 @@ use presentation::problems;
 use presentation::words::Words;
 use registration::answers::{Answer, Answers, FileAnswer};
 use registration::attachment::{FileProblem, Media};
-use registration::form::{Choice, Condition, Field, FieldKind, Form, Required};
+use registration::form::{Choice, Condition, Field, FieldKind, Form, MOST_NUMBER, Required};
 use registration::ids::FileId;
 use registration::language::{Language, Text};
 use registration::phone::PhoneProblem;
@@ -89,9 +89,9 @@ fn every_problem() -> Vec<(&'static str, ProblemKind)> {
         ("phone", P::Phone(PhoneProblem::Invalid)),
         ("guests", P::Number),
         ("guests", P::NumberOutside(0, 5)),
-        ("guests", P::NumberOutside(1, i64::MAX)),
-        ("guests", P::NumberOutside(i64::MIN, 12_000)),
-        ("guests", P::NumberOutside(i64::MIN, i64::MAX)),
+        ("guests", P::NumberOutside(1, MOST_NUMBER)),
+        ("guests", P::NumberOutside(-MOST_NUMBER, 12_000)),
+        ("guests", P::NumberOutside(-MOST_NUMBER, MOST_NUMBER)),
         ("arrival", P::Date),
         ("arrival", P::DateOutside(from, to)),
         ("arrival", P::DateOutside(from, None)),

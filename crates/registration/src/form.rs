@@ -35,6 +35,9 @@ pub struct Field {
 /// Input names that the form itself uses, so that no field may have them.
 pub const RESERVED_KEYS: [&str; 6] = ["submission_id", "form_token", "lang", "action", "website", "event"];
 
+/// No number is further from zero; a bound there is none.
+pub const MOST_NUMBER: i64 = 1_000_000_000_000;
+
 /// What is in the keys of fields whose answers say something of somebody's papers, health, body or faith, in the languages that
 /// event files are written in.
 const PRIVATE: [&str; 14] = [

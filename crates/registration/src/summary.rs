@@ -79,7 +79,13 @@ impl Summary {
             .sum()
     }
 
-    /// Registrations that came in on the days from `first` to `last`, both included.
+    /// Registrations that are over; they stay counted on the day they came in.
+    pub fn ended(&self) -> i64 {
+        let over = Status::ALL.into_iter().filter(|status| !status.is_alive());
+        over.map(|status| self.count("status", status.as_str())).sum()
+    }
+
+    /// Registrations, also those that are over, that came in on the days from `first` to `last`, both included.
     pub fn between(&self, first: Date, last: Date) -> i64 {
         let days = self.counts.get("day");
         days.into_iter()

@@ -9,7 +9,7 @@ use registration::event::Event;
 use registration::language::Language;
 use registration::stored::Status;
 
-use super::{ConfirmationMail, Fact, Head, Parts, plain, status_word};
+use super::{ConfirmationMail, Fact, Head, Parts, lack, plain, status_word};
 use crate::{Message, Person};
 
 /// Makes the confirmation to a registrant.
@@ -98,7 +98,10 @@ impl View {
             ),
             Status::Waiting => (
                 words.fill("mail-confirmation-subject-waiting", &subject),
-                words.fill("mail-confirmation-lead-waiting", &named),
+                words.fill(
+                    "mail-confirmation-lead-waiting",
+                    &[named[0], ("lack", (&lack(record, mail.form, mail.places, words)).into())],
+                ),
                 vec![words.get("mail-confirmation-next-waiting")],
             ),
             Status::Cancelled | Status::Withdrawn => (
@@ -120,7 +123,7 @@ impl View {
             lead: words.get("mail-confirmation-attach-lead"),
             until: words.fill(
                 "mail-confirmation-attach-until",
-                &[("date", (&dates::date_time(event.closes_at(), &event.zone, envelope.language)).into())],
+                &[("date", (&dates::deadline(event.closes_at(), &event.zone, envelope.language)).into())],
             ),
         });
         let (contact, contact_address) = envelope.contact();

@@ -17,9 +17,10 @@ const LABELS: usize = 26;
 const MANY_LINES: usize = 30;
 
 /// Text of one line. Line breaks and control characters become spaces; bidi controls become visible, so that nobody is
-/// misled by an order they do not see.
+/// misled by an order they do not see. French has spaces that do not break: they stay.
 pub(crate) fn line(text: &str) -> String {
-    block(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    let breaks = |c: char| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}');
+    block(text).split(breaks).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Text of several lines, made harmless as [`line()`] does.
@@ -220,6 +221,7 @@ mod tests {
     #[test]
     fn what_could_mislead_becomes_visible_or_goes() {
         assert_eq!(line("a\u{202e}b\r\nc\u{0}d\u{2028}e"), "a[U+202E]b c d e");
+        assert_eq!(line(" Nil\u{a0};\u{3000} Lac "), "Nil\u{a0}; Lac");
         assert_eq!(block("a\r\nb\rc\u{7}"), "a\nb\nc ");
         assert_eq!(line("{x} [a](http://evil) <script> \u{200f}سلام"), "{x} [a](http://evil) <script> \u{200f}سلام");
     }

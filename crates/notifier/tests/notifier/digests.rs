@@ -203,6 +203,39 @@ async fn the_samples_organisers_get_each_at_once_and_all_at_six_in_the_evening()
 }
 
 #[tokio::test]
+async fn whoever_waits_for_an_option_is_told_which() {
+    let limited = registration::SAMPLE_EVENT.replace("value = \"delegate\"", "value = \"delegate\"\nplaces = 1");
+    let conference = Conference::open(&limited).await;
+    let folder = conference.house.data.path().join("mail");
+    conference.register("Banda").await;
+    conference.register("Mwila").await;
+    let notifier = conference.notifier(&folder);
+    let all = wait_for_letters(&folder, 4).await;
+    let words = |letter: &Letter| letter.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = |letter: &Letter| words(letter).contains("There is no place left for: Delegate.");
+    let waits = |recipient| to(&all, recipient).into_iter().filter(|letter| says(letter)).count();
+    assert_eq!((waits("banda@example.org"), waits("mwila@example.org"), waits(EACH)), (0, 1, 1));
+    assert!(!all.iter().any(|letter| letter.text.contains("All places are taken")));
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_was_asked_for_no_file_is_offered_to_send_none() {
+    // Everybody here comes online.
+    for (attendance, offered) in [("online", true), ("onsite", false)] {
+        let shown = format!("type = \"file\"\nshow_if = {{ field = \"attendance\", in = [\"{attendance}\"] }}");
+        let conference = Conference::open(&registration::SAMPLE_EVENT.replace("type = \"file\"", &shown)).await;
+        let folder = conference.house.data.path().join("mail");
+        conference.register("Banda").await;
+        let notifier = conference.notifier(&folder);
+        let all = wait_for_letters(&folder, 2).await;
+        let confirmation = to(&all, "banda@example.org")[0];
+        assert_eq!(confirmation.text.contains("/connect/attachments/"), offered, "{}", confirmation.text);
+        notifier.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_window_missed_while_all_was_down_is_sent_late_and_once() {
     let conference = Conference::open(registration::SAMPLE_EVENT).await;
     let folder = conference.house.data.path().join("mail");

@@ -23,6 +23,8 @@ date-time = { $date }, { $time } ({ $zone })
 # "a or b"; with more, the first ones are joined by list-comma.
 list-or = { $first } or { $last }
 list-comma = { $first }, { $next }
+# Items that may have commas in them.
+list-each = { $first }; { $next }
 
 quote = “{ $text }”
 
@@ -34,3 +36,19 @@ size-kb = { $n } kB
 size-mb = { $n } MB
 size-gb = { $n } GB
 decimal = { $whole }.{ $tenth }
+
+# Figures of an event. $ended: registrations that are over; $waiting: those on the waiting list.
+figure-today = { $ended ->
+    [0] Received today
+   *[other] Received today (cancelled included)
+}
+figure-week = { $ended ->
+    [0] Received in the last 7 days
+   *[other] Received in the last 7 days (cancelled included)
+}
+figure-visa-letters = Visa letters to write
+figure-field = { $waiting ->
+    [0] { $field }
+   *[other] { $field } (waiting list included)
+}
+name-erased = (erased)

@@ -9,6 +9,7 @@ form-sometimes = needed in some cases
 form-choose = Please choose
 form-full = full
 form-full-waiting = full: waiting list
+form-full-hint = If you choose what is full, your whole registration goes on the waiting list.
 form-submit = Register
 form-submit-new = Send as a new registration
 # The script puts the number in the place of “#”.
@@ -35,6 +36,16 @@ form-errors-title = { $n ->
 form-errors-kept = Nothing is registered yet. Your answers are still here, and so is every file that could be accepted: you need not send it again.
 form-error = Error:
 form-error-at = { $label }: { $sentence }
+
+# Bounds of a field.
+form-number-between = A whole number from { $min } to { $max }.
+form-number-from = A whole number of at least { $min }.
+form-number-to = A whole number of at most { $max }.
+form-multi-least = Choose at least { $n }.
+form-multi-most = { $n ->
+    [one] Choose one at most.
+   *[other] Choose { $n } at most.
+}
 
 # Files.
 form-file-limits = { $types }, at most { $size }.

@@ -30,7 +30,7 @@ home-empty = There is no event to register for at the moment. Please come back l
 registered-confirmed-title = You are registered
 registered-confirmed-text = Thank you. Your place is confirmed.
 registered-waiting-title = You are on the waiting list
-registered-waiting-text = Thank you. The last place was taken before your registration arrived, so you do not have a place yet. The organisers will write to you if one becomes free.
+registered-waiting-text = Thank you. { $lack } You do not have a place at the event yet; the organisers will write to you if one becomes free.
 registered-pending-title = Your registration has arrived
 registered-pending-text = Thank you. The organisers will look at it and write to you.
 registered-offered-title = A place is waiting for you
@@ -56,6 +56,7 @@ registered-another = Register another person
 # Where a registrant adds or replaces attachments.
 attach-title = Your attachments
 attach-until = You can add or replace attachments until { $when }.
+attach-not-asked = You were not asked for a file: with your answers there is nothing to attach.
 attach-none = Nothing is attached yet.
 attach-missing = You wanted to attach this later: it is still missing.
 attach-submit = Save
@@ -117,6 +118,8 @@ state-link-expired-title = This link is too old
 state-link-expired-text = For the safety of personal data, links to registrations work for 30 days. The newest mail about this event has a fresh one.
 state-link-invalid-title = This link does not work
 state-link-invalid-text = Perhaps it was cut by a mail program. Copy the whole link from the mail into the address bar.
+state-organizer-gone-title = This link does not work any more
+state-organizer-gone-text = It was made for an address that is no longer among the organisers of this event. The links in mails to the present organisers work.
 
 # What organisers see.
 organizer-title = Registration { $reference }
@@ -132,9 +135,6 @@ organizer-list-empty = Nobody has registered yet.
 organizer-total = In all
 organizer-places = Places left
 organizer-places-of = { $left } of { $limit }
-organizer-today = Today
-organizer-week = Last 7 days
-organizer-visa-letters = Visa letters to write
 organizer-name = Name
 organizer-organization = Organisation
 organizer-country = Country

@@ -26,6 +26,8 @@ date-time = { $date } à { $time } ({ $zone })
 # "a or b"; with more, the first ones are joined by list-comma.
 list-or = { $first } ou { $last }
 list-comma = { $first }, { $next }
+# Items that may have commas in them.
+list-each = { $first } ; { $next }
 
 quote = « { $text } »
 
@@ -37,3 +39,19 @@ size-kb = { $n } ko
 size-mb = { $n } Mo
 size-gb = { $n } Go
 decimal = { $whole },{ $tenth }
+
+# Figures of an event. $ended: registrations that are over; $waiting: those on the waiting list.
+figure-today = { $ended ->
+    [0] Reçues aujourd’hui
+   *[other] Reçues aujourd’hui (annulées comprises)
+}
+figure-week = { $ended ->
+    [0] Reçues ces 7 derniers jours
+   *[other] Reçues ces 7 derniers jours (annulées comprises)
+}
+figure-visa-letters = Lettres pour visa à établir
+figure-field = { $waiting ->
+    [0] { $field }
+   *[other] { $field } (liste d’attente comprise)
+}
+name-erased = (effacé)

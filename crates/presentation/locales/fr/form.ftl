@@ -9,13 +9,14 @@ form-sometimes = nécessaire dans certains cas
 form-choose = Veuillez choisir
 form-full = complet
 form-full-waiting = complet : liste d’attente
+form-full-hint = Si vous choisissez ce qui est complet, toute votre inscription sera sur la liste d’attente.
 form-submit = S’inscrire
 form-submit-new = Envoyer comme nouvelle inscription
 # The script puts the number in the place of “#”.
 form-sending = Envoi : # % envoyés. Un gros fichier peut prendre un moment.
 form-progress = Progression de l’envoi
 form-stop = Annuler l’envoi
-form-lost = L’envoi a été interrompu. Tout ce que vous avez saisi est encore là : appuyez de nouveau sur le bouton. Vous ne serez pas inscrit deux fois.
+form-lost = L’envoi a été interrompu. Tout ce que vous avez saisi est encore là : appuyez de nouveau sur le bouton. Cela ne fera pas deux inscriptions.
 
 # A draft that the browser keeps.
 form-draft = Garder un brouillon sur cet appareil
@@ -35,6 +36,16 @@ form-errors-title = { $n ->
 form-errors-kept = Rien n’est encore enregistré. Vos réponses sont encore là, ainsi que tout fichier qui a pu être accepté : inutile de le renvoyer.
 form-error = Erreur :
 form-error-at = { $label } : { $sentence }
+
+# Bounds of a field.
+form-number-between = Un nombre entier de { $min } à { $max }.
+form-number-from = Un nombre entier d’au moins { $min }.
+form-number-to = Un nombre entier d’au plus { $max }.
+form-multi-least = Choisissez-en au moins { $n }.
+form-multi-most = { $n ->
+    [one] Choisissez-en { $n } au plus.
+   *[other] Choisissez-en { $n } au plus.
+}
 
 # Files.
 form-file-limits = { $types }, { $size } au plus.

@@ -23,19 +23,19 @@ mail-organizer-subject-cancelled = [{ $event }] Annulée : { $reference } ({ $c
 mail-organizer-subject-erased = [{ $event }] Effacée : { $reference } ({ $count })
 mail-organizer-subject-attached = [{ $event }] Nouveau fichier : { $reference } ({ $count })
 mail-organizer-from = Inscriptions { $event }
-mail-organizer-lead = Nouvelle inscription à { $event } : { $name }
-mail-organizer-lead-unnamed = Nouvelle inscription à { $event }
-mail-organizer-waiting = Toutes les places sont prises : cette inscription est sur liste d’attente.
+mail-organizer-lead = Nouvelle inscription à « { $event } » : { $name }
+mail-organizer-lead-unnamed = Nouvelle inscription à « { $event } »
+mail-organizer-waiting = { $lack } Cette inscription est sur liste d’attente.
 mail-organizer-open = Ouvrir l’inscription
-mail-organizer-why = Vous recevez ce courriel parce que vous faites partie des organisateurs de { $event }.
+mail-organizer-why = Vous recevez ce courriel parce que vous faites partie des organisateurs de « { $event } ».
 mail-organizer-why-answer = { $why } Votre réponse parviendra à la personne inscrite.
 mail-organizer-private = Ces liens vous sont personnels et fonctionnent jusqu’au { $date }. Quiconque les possède peut lire les inscriptions : ne transférez pas ce courriel.
 
-mail-cancelled-lead = L’inscription { $reference } à { $event } a été annulée
+mail-cancelled-lead = L’inscription { $reference } à « { $event } » a été annulée
 mail-cancelled-at = Annulée le
-mail-erased-lead = Les données de l’inscription { $reference } à { $event } ont été effacées
+mail-erased-lead = Les données de l’inscription { $reference } à « { $event } » ont été effacées
 mail-erased-at = Effacée le
-mail-attached-lead = Un fichier a été envoyé pour l’inscription { $reference } à { $event }
+mail-attached-lead = Un fichier a été envoyé pour l’inscription { $reference } à « { $event } »
 mail-attached-at = Envoyé le
 
 # One registration of several in a mail.
@@ -89,9 +89,6 @@ mail-summary-total = Inscriptions
 mail-summary-places = Places restantes
 mail-summary-places-of = { $left } sur { $limit }
 mail-summary-places-field = Places restantes : { $field }
-mail-summary-today = Aujourd’hui
-mail-summary-week = 7 derniers jours
-mail-summary-visa = Lettres pour visa à établir
 mail-summary-others = Autres
 
 mail-table-all = { $total ->
@@ -105,16 +102,16 @@ mail-table-organization = Organisme
 mail-table-country = Pays
 mail-table-category = Catégorie
 mail-table-when = Date
-mail-table-times = Les heures sont celles de { $zone }.
+mail-table-times = Les heures sont celles du fuseau { $zone }.
 mail-table-list = Ouvrir la liste de toutes les inscriptions
 
 mail-confirmation-subject = [{ $event }] Votre inscription { $reference }
 mail-confirmation-subject-waiting = [{ $event }] Vous êtes sur liste d’attente : { $reference }
-mail-confirmation-lead-confirmed = Vous êtes inscrit(e) à { $event }
-mail-confirmation-lead-waiting = Vous êtes sur la liste d’attente de { $event }. Toutes les places sont prises pour le moment.
-mail-confirmation-lead-received = Votre inscription à { $event }
+mail-confirmation-lead-confirmed = Votre inscription à « { $event } » est confirmée
+mail-confirmation-lead-waiting = Vous êtes sur la liste d’attente de « { $event } ». { $lack }
+mail-confirmation-lead-received = Votre inscription à « { $event } »
 mail-confirmation-subject-cancelled = [{ $event }] Votre inscription { $reference } est annulée
-mail-confirmation-lead-cancelled = Votre inscription à { $event } est annulée
+mail-confirmation-lead-cancelled = Votre inscription à « { $event } » est annulée
 mail-confirmation-next-cancelled = Vous n’avez plus de place. Si vous ne vous y attendiez pas, écrivez aux organisateurs en indiquant votre référence.
 mail-confirmation-attach = Envoyer un fichier plus tard
 mail-confirmation-attach-lead = Avec ce lien privé, vous pouvez ajouter votre fichier ou remplacer celui que vous avez envoyé :
@@ -130,10 +127,10 @@ mail-confirmation-next-visa = Vous avez demandé une lettre d’invitation pour 
 mail-confirmation-chosen = Vos choix
 mail-confirmation-chosen-hint = Seuls les choix et les dates sont repris ici. Ce que vous avez écrit vous-même est également parvenu aux organisateurs.
 mail-confirmation-ask = À qui s’adresser
-mail-confirmation-why = Vous recevez ce courriel parce que cette adresse a été saisie dans le formulaire d’inscription de { $event }. Si ce n’était pas vous, merci de prévenir les organisateurs.
+mail-confirmation-why = Vous recevez ce courriel parce que cette adresse a été saisie dans le formulaire d’inscription de « { $event } ». Si ce n’était pas vous, merci de prévenir les organisateurs.
 
-mail-duplicate-subject = [{ $event }] Vous êtes déjà inscrit(e) : { $reference }
-mail-duplicate-lead = Quelqu’un s’est inscrit à nouveau à { $event } avec cette adresse électronique
+mail-duplicate-subject = [{ $event }] Vous avez déjà une inscription : { $reference }
+mail-duplicate-lead = Quelqu’un a fait une nouvelle inscription à « { $event } » avec cette adresse électronique
 mail-duplicate-stands = C’était probablement vous. Chaque adresse ne peut s’inscrire qu’une fois : la première inscription, { $reference }, reste telle qu’elle était.
 mail-duplicate-change = Pour modifier quelque chose ou inscrire une autre personne avec cette adresse, écrivez aux organisateurs en indiquant la référence.
 

@@ -24,10 +24,10 @@ home-title = Événements
 home-empty = Aucun événement n’est ouvert aux inscriptions pour le moment. Merci de revenir plus tard.
 
 # After registering.
-registered-confirmed-title = Vous êtes inscrit·e
-registered-confirmed-text = Merci. Votre place est confirmée.
+registered-confirmed-title = Votre inscription est confirmée
+registered-confirmed-text = Merci. Vous avez une place.
 registered-waiting-title = Vous êtes sur la liste d’attente
-registered-waiting-text = Merci. La dernière place a été prise avant l’arrivée de votre inscription : vous n’avez donc pas encore de place. Les organisateurs vous écriront si une place se libère.
+registered-waiting-text = Merci. { $lack } Vous n’avez pas encore de place à l’événement ; les organisateurs vous écriront si une place se libère.
 registered-pending-title = Votre inscription est arrivée
 registered-pending-text = Merci. Les organisateurs vont l’examiner et vous écriront.
 registered-offered-title = Une place vous attend
@@ -53,6 +53,7 @@ registered-another = Inscrire une autre personne
 # Where a registrant adds or replaces attachments.
 attach-title = Vos pièces jointes
 attach-until = Vous pouvez ajouter ou remplacer des pièces jointes jusqu’au { $when }.
+attach-not-asked = Aucun fichier ne vous a été demandé : avec vos réponses, il n’y a rien à joindre.
 attach-none = Rien n’est encore joint.
 attach-missing = Vous vouliez joindre ce fichier plus tard : il manque encore.
 attach-submit = Enregistrer
@@ -108,12 +109,14 @@ state-gone-text = Elle a été annulée, ou ses données ont été effacées.
 state-unavailable-title = Cette page est momentanément indisponible
 state-unavailable-text = Nos données sont hors d’atteinte pour le moment. Rien n’a été modifié. Merci de réessayer dans une minute.
 state-error-title = Une erreur s’est produite de notre côté
-state-error-text = Vous n’y êtes pour rien. Si vous envoyiez un formulaire, revenez à la page précédente et envoyez-le de nouveau : vous ne serez pas inscrit·e deux fois.
+state-error-text = Vous n’y êtes pour rien. Si vous envoyiez un formulaire, revenez à la page précédente et envoyez-le de nouveau : cela ne fera pas deux inscriptions.
 state-error-id = Si cela se reproduit, merci de nous indiquer ce numéro : { $id }
 state-link-expired-title = Ce lien est trop ancien
 state-link-expired-text = Pour protéger les données personnelles, les liens vers les inscriptions fonctionnent pendant 30 jours. Le courriel le plus récent sur cet événement en contient un nouveau.
 state-link-invalid-title = Ce lien ne fonctionne pas
 state-link-invalid-text = Il a peut-être été coupé par un logiciel de messagerie. Copiez le lien entier du courriel dans la barre d’adresse.
+state-organizer-gone-title = Ce lien ne fonctionne plus
+state-organizer-gone-text = Il a été créé pour une adresse qui ne figure plus parmi celles des organisateurs de cet événement. Les liens des courriels envoyés aux organisateurs actuels fonctionnent.
 
 # What organisers see.
 organizer-title = Inscription { $reference }
@@ -129,9 +132,6 @@ organizer-list-empty = Personne ne s’est encore inscrit.
 organizer-total = En tout
 organizer-places = Places restantes
 organizer-places-of = { $left } sur { $limit }
-organizer-today = Aujourd’hui
-organizer-week = 7 derniers jours
-organizer-visa-letters = Lettres de visa à écrire
 organizer-name = Nom
 organizer-organization = Organisme
 organizer-country = Pays

@@ -5,7 +5,7 @@ use super::dates::Days;
 use super::reader::{Section, Value, list, nearest, shown};
 use crate::attachment::Media;
 use crate::country;
-use crate::form::{Choice, Condition, Field, FieldKind, RESERVED_KEYS, Required};
+use crate::form::{Choice, Condition, Field, FieldKind, MOST_NUMBER, RESERVED_KEYS, Required};
 use crate::language::Language;
 
 /// Keys of every field.
@@ -270,7 +270,7 @@ fn kind(
         "email" => FieldKind::Email,
         "phone" => FieldKind::Phone { country: section.get("country").map(|value| value.string()).transpose()? },
         "number" => {
-            let most = 1_000_000_000_000;
+            let most = MOST_NUMBER;
             let (min, max) = (number("min", -most, most, -most)?, number("max", -most, most, most)?);
             ordered(min <= max)?;
             FieldKind::Number { min, max }

@@ -64,6 +64,12 @@ pub fn applies(field: &Field, answers: &Answers) -> bool {
     field.show_if.as_ref().is_none_or(|condition| holds(condition, answers))
 }
 
+/// The file fields that apply to these answers, in the form's order.
+pub fn file_fields<'a>(form: &'a Form, answers: &'a Answers) -> impl Iterator<Item = &'a Field> {
+    let is_file = |field: &&Field| matches!(field.kind, FieldKind::File { .. });
+    form.inputs().filter(is_file).filter(|field| applies(field, answers))
+}
+
 /// One thing that is wrong, at one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

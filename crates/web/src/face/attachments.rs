@@ -98,7 +98,7 @@ pub fn attachments_page(shell: &Shell<'_>, face: &AttachmentsFace<'_>) -> String
         AttachmentsTold::QuotaOfAll => w.get("attach-quota-all"),
         AttachmentsTold::Unavailable => w.get("attach-unavailable"),
     });
-    let closes = shell.when(event.closes_at(), &event.zone);
+    let closes = shell.until(event.closes_at(), &event.zone);
     let page = Attachments {
         f: Frame { script: true, ..shell.frame(&heading) },
         until: w.fill("attach-until", &[("when", (&closes).into())]),

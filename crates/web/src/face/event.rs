@@ -44,7 +44,7 @@ pub fn event_page(shell: &Shell<'_>, face: &EventFace<'_>) -> String {
         places: places_sentence(shell, event, face.phase, left),
         paragraphs: event.description.as_ref().map(|text| paragraphs(text.get(lang))).unwrap_or_default(),
         calendar: urls::in_language(&urls::calendar(&event.slug), lang),
-        views: face.views.map(|n| w.fill("event-views", &[("n", (n as i64).into())])),
+        views: face.views.filter(|n| *n > 0).map(|n| w.fill("event-views", &[("n", (n as i64).into())])),
     };
     render(&page)
 }
@@ -65,12 +65,12 @@ pub fn home_page(shell: &Shell<'_>, events: &[HomeEvent<'_>]) -> String {
 
 /// When registration opens, closes or closed.
 pub(super) fn phase_sentence(shell: &Shell<'_>, event: &Event, phase: Phase) -> String {
-    let (key, at) = match phase {
-        Phase::NotYetOpen(at) => ("event-opens", at),
-        Phase::Open(at) => ("event-closes", at),
-        Phase::Closed(at) => ("event-closed", at),
+    let (key, when) = match phase {
+        Phase::NotYetOpen(at) => ("event-opens", shell.when(at, &event.zone)),
+        Phase::Open(at) => ("event-closes", shell.until(at, &event.zone)),
+        Phase::Closed(at) => ("event-closed", shell.until(at, &event.zone)),
     };
-    shell.words.fill(key, &[("when", (&shell.when(at, &event.zone)).into())])
+    shell.words.fill(key, &[("when", (&when).into())])
 }
 
 /// Label and path of the button, if there is something to press.

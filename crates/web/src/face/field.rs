@@ -4,7 +4,7 @@ use presentation::answers::{only_if, size};
 use presentation::words::Words;
 use registration::attachment::Media;
 use registration::event::{Event, Privacy, WhenFull};
-use registration::form::{Choice, Condition, Field, FieldKind, Form, Required};
+use registration::form::{Choice, Condition, Field, FieldKind, Form, MOST_NUMBER, Required};
 use registration::language::Language;
 use registration::places::PlaceKey;
 use registration::validate::{LATER_SUFFIX, is_to_follow};
@@ -38,6 +38,8 @@ pub(super) struct FieldView<'a> {
     /// "optional", or "needed in some cases"; a field without a mark must be answered.
     pub(super) mark: Option<String>,
     pub(super) help: Option<&'a str>,
+    /// What its answers are bound to.
+    pub(super) hint: Option<String>,
     pub(super) condition: Option<ConditionView<'a>>,
     pub(super) error: Option<String>,
     /// Ids of all that describes the input.
@@ -168,6 +170,7 @@ impl<'a> Source<'a> {
             label: field.label.get(self.language()),
             mark,
             help: field.help.as_ref().map(|help| help.get(self.language())),
+            hint: self.hint(field),
             condition: self.condition(field.show_if.as_ref()),
             error: problem.map(|problem| presentation::problems::sentence(problem, self.form, self.words)),
             described: String::new(),
@@ -177,6 +180,18 @@ impl<'a> Source<'a> {
         };
         view.described = view.described_by();
         view
+    }
+
+    /// The bounds of its answers, and what choosing a full option means.
+    fn hint(&self, field: &'a Field) -> Option<String> {
+        let mut hints: Vec<String> = bounds(&field.kind, self.words).into_iter().collect();
+        let is_full = |option: &Choice| self.exhausted.contains(&PlaceKey::option(&field.key, &option.value));
+        // Where the event is full, the form says so above.
+        let may_wait = self.event.when_full == WhenFull::Waiting && !self.exhausted.contains(&PlaceKey::event());
+        if may_wait && field.options().iter().any(is_full) {
+            hints.push(self.words.get("form-full-hint"));
+        }
+        (!hints.is_empty()).then(|| hints.join(" "))
     }
 
     fn control(&self, field: &'a Field) -> Control<'a> {
@@ -294,7 +309,7 @@ impl FieldView<'_> {
     fn described_by(&self) -> String {
         let (limits, kept) = match &self.control {
             Control::File { kept, .. } => (true, kept.is_some()),
-            _ => (false, false),
+            _ => (self.hint.is_some(), false),
         };
         let parts = [
             (self.condition.is_some(), "o"),
@@ -305,6 +320,31 @@ impl FieldView<'_> {
         ];
         let ids = parts.iter().filter(|(there, _)| *there).map(|(_, end)| format!("{}-{end}", self.key));
         ids.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The bounds of a number or of a choice of several, in words.
+fn bounds(kind: &FieldKind, words: &'static Words) -> Option<String> {
+    let number = |n: i64| words.number(n);
+    match kind {
+        FieldKind::Number { min, max } => {
+            let (low, high) = (number(*min), number(*max));
+            let (low, high) = (("min", (&low).into()), ("max", (&high).into()));
+            match (*min > -MOST_NUMBER, *max < MOST_NUMBER) {
+                (true, true) => Some(words.fill("form-number-between", &[low, high])),
+                (true, false) => Some(words.fill("form-number-from", &[low])),
+                (false, true) => Some(words.fill("form-number-to", &[high])),
+                (false, false) => None,
+            }
+        }
+        FieldKind::Multi { options, min, max } => {
+            let least = (*min > 1).then(|| words.fill("form-multi-least", &[("n", (*min).into())]));
+            let is_bound = (*max as usize) < options.len();
+            let most = is_bound.then(|| words.fill("form-multi-most", &[("n", (*max).into())]));
+            let both: Vec<String> = least.into_iter().chain(most).collect();
+            (!both.is_empty()).then(|| both.join(" "))
+        }
+        _ => None,
     }
 }
 

@@ -135,8 +135,9 @@ fn pieces(shell: &Shell<'_>, open: &OpenForm, state: Option<&FormState<'_>>) -> 
         heading.clone()
     };
     let resend = banner.is_some() || state.is_some_and(|state| !state.typed.fields.is_empty());
-    let closes = shell.when(event.closes_at(), &event.zone);
+    let closes = shell.until(event.closes_at(), &event.zone);
     let view = View {
+        name: event.name.get(w.language()),
         heading,
         days: shell.days(event),
         place: shell.place(event),
@@ -173,6 +174,8 @@ fn problems<'a>(state: &FormState<'a>, form: &Form, w: &'static Words) -> Vec<Pr
 
 /// What both pieces of a form show.
 struct View<'a> {
+    /// The event's full name: at the top of the page stands the short one.
+    name: &'a str,
     heading: String,
     days: String,
     place: String,

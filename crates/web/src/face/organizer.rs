@@ -84,7 +84,7 @@ pub fn organizer_registration_page(shell: &Shell<'_>, page: &OrganizerRegistrati
     };
     let template = RegistrationPage {
         f: shell.frame(&w.fill("organizer-title", &[("reference", page.reference.into())])),
-        name: page.name,
+        name: known_as(page.name, w),
         email: page.email,
         reference: page.reference,
         status: status_word(page.status, w),
@@ -111,6 +111,11 @@ pub fn organizer_list_page(shell: &Shell<'_>, page: &OrganizerList<'_>) -> Strin
     render(&template)
 }
 
+/// A name, or that it is erased: nobody registers without one.
+fn known_as(name: &str, w: &'static Words) -> String {
+    if name.is_empty() { w.get("name-erased") } else { name.to_owned() }
+}
+
 fn status_word(status: Status, w: &'static Words) -> String {
     match status {
         Status::Pending => w.get("status-pending"),
@@ -133,11 +138,12 @@ fn figures(shell: &Shell<'_>, page: &OrganizerList<'_>) -> Vec<(String, String)>
         let of = [("left", i64::from(count.left()).into()), ("limit", i64::from(count.limit).into())];
         (w.get("organizer-places"), w.fill("organizer-places-of", &of))
     }));
-    figures.push((w.get("organizer-today"), w.number(summary.between(today, today))));
-    figures.push((w.get("organizer-week"), w.number(summary.between(week, today))));
+    let ended = [("ended", summary.ended().into())];
+    figures.push((w.fill("figure-today", &ended), w.number(summary.between(today, today))));
+    figures.push((w.fill("figure-week", &ended), w.number(summary.between(week, today))));
     let letters = summary.count("field:visa_letter", "yes");
     if letters > 0 {
-        figures.push((w.get("organizer-visa-letters"), w.number(letters)));
+        figures.push((w.get("figure-visa-letters"), w.number(letters)));
     }
     figures
 }
@@ -167,7 +173,9 @@ fn breakdowns(shell: &Shell<'_>, page: &OrganizerList<'_>) -> Vec<Breakdown> {
                 options.map(|o| (o.label.get(lang).to_owned(), count(&dimension, &o.value))).collect()
             }
         };
-        all.push(Breakdown::new(field.label.get(lang).to_owned(), values.into_iter(), w));
+        let waiting = ("waiting", count("status", Status::Waiting.as_str()).into());
+        let label = w.fill("figure-field", &[("field", field.label.get(lang).into()), waiting]);
+        all.push(Breakdown::new(label, values.into_iter(), w));
     }
     all.retain(|breakdown| !breakdown.counts.is_empty());
     all
@@ -205,7 +213,7 @@ impl Row {
         let known = choices.iter().find(|choice| choice.value == category);
         Self {
             href: entry.href.clone(),
-            name: row.name.clone(),
+            name: known_as(&row.name, shell.words),
             reference: row.reference.to_string(),
             status: status_word(row.status, shell.words),
             organization: row.organization.clone().unwrap_or_default(),
@@ -244,7 +252,7 @@ struct Answer {
 #[template(path = "organizer_registration.html", whitespace = "minimize")]
 struct RegistrationPage<'a> {
     f: Frame<'a>,
-    name: &'a str,
+    name: String,
     email: &'a str,
     reference: &'a str,
     status: String,

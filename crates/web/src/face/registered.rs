@@ -18,6 +18,8 @@ pub struct RegisteredFace<'a> {
     pub reference: &'a str,
     /// The status now.
     pub status: Status,
+    /// What a registration on the waiting list lacks, as a sentence; empty for any other.
+    pub lack: &'a str,
     /// The mail address the confirmation goes to.
     pub email: &'a str,
     /// Whether a confirmation goes there: an address gets only so many a day.
@@ -35,7 +37,7 @@ pub struct RegisteredFace<'a> {
 /// The page after registering. To be sent with `no-store` and with `noindex` set in the shell.
 pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
     let (w, event) = (shell.words, face.event);
-    let (title, lead) = standing(face.status, w);
+    let (title, lead) = standing(face, w);
     let page = RegisteredPage {
         f: shell.frame(&title),
         lead,
@@ -54,7 +56,7 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
         sections: face.sections,
         calendar: urls::in_language(&urls::calendar(&event.slug), w.language()),
         attach: face.attach.as_deref().map(|path| urls::in_language(path, w.language())),
-        attach_until: w.fill("attach-until", &[("when", (&shell.when(event.closes_at(), &event.zone)).into())]),
+        attach_until: w.fill("attach-until", &[("when", (&shell.until(event.closes_at(), &event.zone)).into())]),
         to_follow: face.to_follow,
         another: shell.register_path(event),
         event: shell.event_path(event),
@@ -63,10 +65,12 @@ pub fn registered_page(shell: &Shell<'_>, face: &RegisteredFace<'_>) -> String {
 }
 
 /// Title and first sentence of a status.
-fn standing(status: Status, w: &'static Words) -> (String, String) {
-    match status {
+fn standing(face: &RegisteredFace<'_>, w: &'static Words) -> (String, String) {
+    match face.status {
         Status::Confirmed => (w.get("registered-confirmed-title"), w.get("registered-confirmed-text")),
-        Status::Waiting => (w.get("registered-waiting-title"), w.get("registered-waiting-text")),
+        Status::Waiting => {
+            (w.get("registered-waiting-title"), w.fill("registered-waiting-text", &[("lack", face.lack.into())]))
+        }
         Status::Pending => (w.get("registered-pending-title"), w.get("registered-pending-text")),
         Status::Offered => (w.get("registered-offered-title"), w.get("registered-offered-text")),
         Status::Rejected => (w.get("registered-rejected-title"), w.get("registered-rejected-text")),

@@ -98,6 +98,11 @@ impl Shell<'_> {
     pub(super) fn when(&self, at: jiff::Timestamp, zone: &TimeZone) -> String {
         dates::date_time(at, zone, self.language())
     }
+
+    /// When something ends.
+    pub(super) fn until(&self, at: jiff::Timestamp, zone: &TimeZone) -> String {
+        dates::deadline(at, zone, self.language())
+    }
 }
 
 /// Parts of an address in one line.

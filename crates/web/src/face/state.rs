@@ -55,6 +55,8 @@ pub enum StatePage {
     LinkExpired,
     /// A signed link that is not ours, or was cut (404).
     LinkInvalid,
+    /// An organiser's link, whose organiser the event does not name any more (404).
+    OrganizerGone,
 }
 
 /// A page of state.
@@ -94,12 +96,13 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
     let w = shell.words;
     let zone = shell.event.map_or(TimeZone::UTC, |event| event.zone.clone());
     let at = |key, at: &Timestamp| w.fill(key, &[("when", (&shell.when(*at, &zone)).into())]);
+    let ended = |key, at: &Timestamp| w.fill(key, &[("when", (&shell.until(*at, &zone)).into())]);
     let contact = shell
         .event
         .map(|event| w.fill("state-contact", &[("contact", event.privacy.contact.get(w.language()).into())]));
     let (title, mut paragraphs) = match state {
         StatePage::NotYetOpen(opens) => (w.get("state-early-title"), vec![at("state-early-text", opens)]),
-        StatePage::Closed(closed) => (w.get("state-closed-title"), vec![at("state-closed-text", closed)]),
+        StatePage::Closed(closed) => (w.get("state-closed-title"), vec![ended("state-closed-text", closed)]),
         StatePage::Full => (w.get("state-full-title"), vec![w.get("state-full-text")]),
         StatePage::UnknownEvent => (w.get("state-no-event-title"), vec![w.get("state-no-event-text")]),
         StatePage::NotFound => (w.get("state-not-found-title"), vec![w.get("state-not-found-text")]),
@@ -115,7 +118,7 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
         }
         StatePage::CrossSite => (w.get("state-cross-site-title"), vec![w.get("state-cross-site-text")]),
         StatePage::AttachmentsClosed(closed) => {
-            (w.get("state-attach-closed-title"), vec![at("state-attach-closed-text", closed)])
+            (w.get("state-attach-closed-title"), vec![ended("state-attach-closed-text", closed)])
         }
         StatePage::RegistrationGone => (w.get("state-gone-title"), vec![w.get("state-gone-text")]),
         StatePage::Unavailable => (w.get("state-unavailable-title"), vec![w.get("state-unavailable-text")]),
@@ -125,6 +128,7 @@ fn said(shell: &Shell<'_>, state: &StatePage) -> Said {
         ),
         StatePage::LinkExpired => (w.get("state-link-expired-title"), vec![w.get("state-link-expired-text")]),
         StatePage::LinkInvalid => (w.get("state-link-invalid-title"), vec![w.get("state-link-invalid-text")]),
+        StatePage::OrganizerGone => (w.get("state-organizer-gone-title"), vec![w.get("state-organizer-gone-text")]),
     };
     let asks = matches!(
         state,

@@ -4,14 +4,16 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use presentation::answers::{Line, Section};
+use presentation::answers::{Line, Section, lack};
+use presentation::words::Words;
 use registration::answers::FileAnswer;
 use registration::attachment::Media;
 use registration::event::{Phase, WhenFull};
+use registration::form::FieldKind;
 use registration::ids::RegistrationId;
 use registration::language::Language;
 use registration::phone::PhoneProblem;
-use registration::places::{PlaceCount, PlaceKey};
+use registration::places::{Lack, PlaceCount, PlaceKey};
 use registration::reference::Reference;
 use registration::stored::{ListRow, Status};
 use registration::summary::{Summary, SummaryDelta};
@@ -49,6 +51,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ("state-unavailable", StatePage::Unavailable),
         ("state-error", StatePage::ServerError { request_id: "0190-abcd".into() }),
         ("state-link-expired", StatePage::LinkExpired),
+        ("state-organizer-gone", StatePage::OrganizerGone),
     ];
     pages.extend(states.map(|(name, state)| (name, state_page(&with_event(), &state))));
     let lone = [
@@ -185,6 +188,8 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
     let event = samples::event();
     let sections = sections();
     let to_follow = ["Attachment".to_owned()];
+    let full = Lack::Options(vec![PlaceKey::option("category", "partner"), PlaceKey::option("dietary", "halal")]);
+    let lack = lack(&full, &event.form, Words::of(language));
     let page = |status, dropped: &[String]| {
         let mut shell = shell(language, Some(&event), &assets);
         shell.noindex = true;
@@ -192,6 +197,7 @@ fn registered_pages(language: Language) -> Vec<(&'static str, String)> {
             event: &event,
             reference: "KC-7F3K-2M9Q",
             status,
+            lack: if status == Status::Waiting { &lack } else { "" },
             email: "chanda@unza.example",
             mail_comes: status != Status::Waiting,
             sections: &sections,
@@ -231,7 +237,10 @@ fn attachments_pages(language: Language) -> Vec<(&'static str, String)> {
         let face = AttachmentsFace { event: &event, token, reference, fields: vec![field], told };
         attachments_page(&shell(language, Some(&event), &assets), &face)
     };
+    let (token, reference) = ("token", "KC-7F3K-2M9Q");
+    let nothing = AttachmentsFace { event: &event, token, reference, fields: Vec::new(), told: None };
     vec![
+        ("attachments-not-asked", attachments_page(&shell(language, Some(&event), &assets), &nothing)),
         ("attachments", page(None, None, None)),
         ("attachments-saved", page(Some(&file), None, Some(AttachmentsTold::Saved))),
         ("attachments-wrong", page(Some(&file), Some(EVIL), Some(AttachmentsTold::Wrong))),
@@ -275,11 +284,13 @@ fn organizer_pages(language: Language) -> Vec<(&'static str, String)> {
         row(1, "Chanda Mwila", Status::Confirmed, "ZM", "student"),
         row(2, "Aïcha Rakotomalala-Andrianantenaina", Status::Waiting, "MG", "member"),
         row(3, EVIL, Status::Confirmed, "ZM", "speaker"),
+        row(4, "", Status::Confirmed, "", ""),
     ];
     let delta = |dimension: &str, value: &str, n| SummaryDelta { dimension: dimension.into(), value: value.into(), n };
     let summary = Summary::from_rows([
         delta("status", "confirmed", 1240),
         delta("status", "waiting", 17),
+        delta("status", "cancelled", 2),
         delta("day", "2026-09-01", 9),
         delta("day", "2026-08-28", 31),
         delta("day", "2026-08-02", 1217),
@@ -387,6 +398,71 @@ fn the_first_load_of_the_form_fits_in_fourteen_kilobytes() {
         println!("{language}: html {html}, css {css}, js {js} bytes");
         assert!(html <= 9_000 && css <= 3_000 && js <= 1_900, "{language}: {html} + {css} + {js}");
         assert!(html + css + js + HEADERS <= 14_000, "{language}");
+    }
+}
+
+#[test]
+fn a_form_says_whose_it_is_and_what_its_answers_are_bound_to() {
+    let assets = assets();
+    let mut event = samples::event();
+    event.short_name = "Connect".into();
+    for field in &mut event.form.fields {
+        if let FieldKind::Multi { min, max, .. } = &mut field.kind {
+            (*min, *max) = (2, 2);
+        }
+    }
+    let open = samples::open(event, &[]);
+    for (language, number, several, days) in [
+        (Language::En, "A whole number from 0 to 3.", "Choose at least 2. Choose 2 at most.", "4–6 November 2026"),
+        (
+            Language::Fr,
+            "Un nombre entier de 0 à 3.",
+            "Choisissez-en au moins 2. Choisissez-en 2 au plus.",
+            "4–6 novembre 2026",
+        ),
+    ] {
+        let (head, tail) = form_pieces(&shell(language, Some(&open.event), &assets), &open);
+        assert!(head.contains(&format!("<p class=\"over\">UbuntuNet-Connect 2026<br>{days}, Lusaka")), "{head}");
+        assert!(tail.contains(&format!("id=\"guests-l\">{number}</p>")), "{tail}");
+        assert!(tail.contains(&format!("id=\"dietary-l\">{several}</p>")), "{tail}");
+        assert!(tail.contains("aria-describedby=\"dietary-o dietary-l\""), "{tail}");
+    }
+}
+
+#[test]
+fn registration_that_ends_at_midnight_ends_with_the_day_before() {
+    let assets = assets();
+    let mut event = samples::event();
+    event.closes = jiff::civil::date(2026, 10, 21).at(0, 0, 0, 0);
+    let closes = event.closes_at();
+    let open = samples::open(event.clone(), &[]);
+    for (language, end) in [(Language::En, "20 October 2026, 24:00"), (Language::Fr, "20 octobre 2026 à 24:00")] {
+        let shell = || shell(language, Some(&event), &assets);
+        let page = |phase| event_page(&shell(), &EventFace { event: &event, phase, places: &[], views: Some(0) });
+        let registered = RegisteredFace {
+            event: &event,
+            reference: "KC-7F3K-2M9Q",
+            status: Status::Confirmed,
+            lack: "",
+            email: "chanda@unza.example",
+            mail_comes: true,
+            sections: &[],
+            dropped: &[],
+            attach: Some("/connect/attachments/token".to_owned()),
+            to_follow: &[],
+        };
+        for html in [
+            page(Phase::Open(closes)),
+            page(Phase::Closed(closes)),
+            form_pieces(&shell(), &open).0,
+            registered_page(&shell(), &registered),
+            state_page(&shell(), &StatePage::Closed(closes)),
+            state_page(&shell(), &StatePage::AttachmentsClosed(closes)),
+        ] {
+            assert!(html.contains(end), "{html}");
+        }
+        let page = page(Phase::Open(closes));
+        assert!(!page.contains("Viewed") && !page.contains("Page vue"), "nobody has viewed it: {page}");
     }
 }
 

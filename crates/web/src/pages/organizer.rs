@@ -17,7 +17,9 @@ use uuid::Uuid;
 
 use crate::errors::PageError;
 use crate::events::Entry;
-use crate::face::{ListEntry, OrganizerList, OrganizerRegistration, organizer_list_page, organizer_registration_page};
+use crate::face::{
+    ListEntry, OrganizerList, OrganizerRegistration, StatePage, organizer_list_page, organizer_registration_page,
+};
 use crate::pages::registration::read_answers;
 use crate::visit::{Params, Visit};
 
@@ -46,7 +48,7 @@ fn read(visit: &Visit, text: &str) -> Result<(OrganizerToken, Arc<Entry>), PageE
     let catalogue = &visit.web.inner.catalogue;
     match catalogue.by_id(token.event) {
         Some(entry) if is_organizer(visit, &entry, &token.organizer) => Ok((token, entry)),
-        Some(_) => Err(TokenError::Invalid.into()),
+        Some(entry) => Err(PageError::state(StatusCode::NOT_FOUND, StatePage::OrganizerGone).of(&entry)),
         None if catalogue.is_loaded() => Err(TokenError::Invalid.into()),
         None => Err(PageError::unavailable()),
     }

@@ -58,6 +58,21 @@ async fn a_file_is_attached_later_and_replaced_whatever_its_size() {
 }
 
 #[tokio::test]
+async fn whoever_was_asked_for_no_file_is_offered_to_send_none() {
+    let only_onsite = "type = \"file\"\nshow_if = { field = \"attendance\", in = [\"onsite\"] }";
+    let house = House::with(&[&sample(&[("type = \"file\"", only_onsite)])]).await;
+    let page = house.register(&Sent::sample(&house.open().await)).await;
+    assert!(!house.get(&page).await.text().contains("/connect/attachments/"));
+    let path = format!("/connect/attachments/{}", house.signer.attachments(house.only_registration().await.id));
+    for answer in [house.get(&path).await, attach(&house, &path, &[("attachment", "a.pdf", &pdf(10))]).await] {
+        let page = answer.text();
+        assert!(page.contains("You were not asked for a file") && !page.contains("<form"), "{page}");
+    }
+    assert_eq!(house.store.unclaimed().await.unwrap(), 0);
+    registered(&house, Sent::sample(&house.open().await).with("attendance", "onsite")).await;
+}
+
+#[tokio::test]
 async fn a_required_file_may_follow_and_everybody_is_told_that_it_is_missing() {
     // Students must attach a proof.
     let student = |sent: Sent| sent.with("category", "student");

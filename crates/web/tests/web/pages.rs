@@ -161,6 +161,13 @@ async fn links_that_ended_or_were_changed_say_so() {
         house.get(&format!("/organizer/{}", path.rsplit('/').next().unwrap())).await.status,
         StatusCode::NOT_FOUND
     );
+    // Who is taken off the list of organisers is told so, and not that the link was cut.
+    house.import(&sample(&[("email = \"devops@ubuntunet.net\"", "email = \"desk@ubuntunet.net\"")])).await;
+    house.web.refresh().await.unwrap();
+    let gone = house.get(&link).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    assert!(gone.text().contains("no longer among the organisers of this event"), "{}", gone.text());
+    house.import(&sample(&[])).await;
     house.import(&event("second")).await;
     house.web.refresh().await.unwrap();
     assert_eq!(house.get(&path.replace("/connect/", "/second/")).await.status, StatusCode::NOT_FOUND);

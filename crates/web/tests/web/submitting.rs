@@ -194,6 +194,22 @@ async fn whoever_comes_after_the_last_place_waits_or_is_told_that_it_is_full() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_an_option_is_told_which_and_the_form_says_what_waits() {
+    let house = House::with(&[&sample(&[("value = \"speaker\"", "value = \"speaker\"\nplaces = 1")])]).await;
+    let (first, second) = (house.open().await, house.open().await);
+    house.register(&Sent::sample(&first).with("category", "speaker")).await;
+    // The catalogue does not know yet that the last place is gone.
+    let to = house.register(&Sent::sample(&second).with("category", "speaker")).await;
+    let page = house.get(&to).await.text();
+    assert!(page.contains("waiting list") && page.contains("There is no place left for: Speaker."), "{page}");
+    assert!(!page.contains("All places"), "{page}");
+    house.web.refresh().await.unwrap();
+    let form = house.get("/connect/register").await.text();
+    let hint = "id=\"category-l\">If you choose what is full, your whole registration goes on the waiting list.";
+    assert!(form.contains(hint) && form.contains("aria-describedby=\"category-l\""), "{form}");
+}
+
+#[tokio::test]
 async fn before_opening_and_after_closing_nothing_is_registered() {
     let house = House::with(&[&sample(&[("opens = \"-7d\"", "opens = \"+1d\"")])]).await;
     assert_eq!(house.get("/connect/register").await.status, StatusCode::OK);

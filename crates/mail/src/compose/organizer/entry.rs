@@ -10,6 +10,7 @@ use registration::token::OrganizerToken;
 
 use super::{Entry, Fact, OrganizerMail, is_erased, plain, standing, status_word};
 use crate::classify::shorten;
+use crate::compose::lack;
 
 /// What both parts show of a registration.
 pub(super) struct EntryView {
@@ -44,7 +45,7 @@ impl EntryView {
                 notices: if single { Vec::new() } else { vec![words.get("mail-entry-erased")] },
                 facts: vec![
                     Fact::new(words.get("mail-reference"), reference),
-                    Fact::new(words.get("mail-erased-at"), moment(mail, entry.at)),
+                    Fact::new(words.get("mail-erased-at"), moment(mail, record.erased_at.unwrap_or(entry.at))),
                 ],
                 link: None,
                 sections: Vec::new(),
@@ -88,7 +89,8 @@ impl EntryView {
             }
             Kind::Registered | Kind::Erased | Kind::Digest | Kind::Confirmation | Kind::Duplicate | Kind::Notice => {
                 if record.status == Status::Waiting {
-                    notices.push(words.get("mail-organizer-waiting"));
+                    let lack = lack(record, entry.form, mail.places, words);
+                    notices.push(words.fill("mail-organizer-waiting", &[("lack", (&lack).into())]));
                 }
                 notices.extend(same_person(entry, words));
                 facts.push(status);

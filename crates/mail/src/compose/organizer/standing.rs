@@ -36,11 +36,12 @@ pub(super) fn figures(mail: &OrganizerMail<'_>) -> Vec<Fact> {
     }
     let today = envelope.event.day(envelope.now);
     let week = today.saturating_sub(Span::new().days(6));
-    figures.push(Fact::new(words.get("mail-summary-today"), number(summary.between(today, today))));
-    figures.push(Fact::new(words.get("mail-summary-week"), number(summary.between(week, today))));
+    let ended = [("ended", summary.ended().into())];
+    figures.push(Fact::new(words.fill("figure-today", &ended), number(summary.between(today, today))));
+    figures.push(Fact::new(words.fill("figure-week", &ended), number(summary.between(week, today))));
     if envelope.event.form.field("visa_letter").is_some() {
         let letters = summary.count("field:visa_letter", "yes");
-        figures.push(Fact::new(words.get("mail-summary-visa"), number(letters)));
+        figures.push(Fact::new(words.get("figure-visa-letters"), number(letters)));
     }
     figures
 }
@@ -59,7 +60,10 @@ pub(super) fn breakdowns(mail: &OrganizerMail<'_>) -> Vec<(String, Vec<Fact>)> {
         all.push((words.fill("mail-summary-places-field", &[("field", (&label).into())]), places_left(mail, field)));
     }
     for field in envelope.event.form.inputs().filter(|field| field.summary) {
-        all.push((plain::line(field.label.get(envelope.language)), field_counts(mail, field)));
+        let label = plain::line(field.label.get(envelope.language));
+        let waiting = ("waiting", mail.summary.count("status", Status::Waiting.as_str()).into());
+        let counted = words.fill("figure-field", &[("field", (&label).into()), waiting]);
+        all.push((counted, field_counts(mail, field)));
     }
     all.retain(|(_, counts): &(String, Vec<Fact>)| !counts.is_empty());
     all
@@ -139,7 +143,11 @@ pub(super) fn table_row(mail: &OrganizerMail<'_>, row: &ListRow) -> [String; 5] 
     let country = row.country.as_deref().unwrap_or_default();
     let category = row.category.as_deref().unwrap_or_default();
     let cell = |text: &str| shorten(&plain::line(text), MAX_TABLE_CELL);
-    let mut name = cell(&row.name);
+    let mut name = match cell(&row.name) {
+        // Nobody registers without one.
+        name if name.is_empty() => mail.envelope.words().get("name-erased"),
+        name => name,
+    };
     if row.status != Status::Confirmed {
         let (words, status) = (mail.envelope.words(), status_word(row.status, mail.envelope.words()));
         name = words.fill("mail-table-name-status", &[("name", (&name).into()), ("status", (&status).into())]);

@@ -16,7 +16,7 @@ use registration::ids::FileId;
 use registration::ports::StoreError;
 use registration::stored::{FileContent, FileRow, NewAttachment, Record};
 use registration::token::TokenError;
-use registration::validate::{Problem, ProblemKind, applies};
+use registration::validate::{Problem, ProblemKind, file_fields};
 
 use crate::errors::{PageError, RETRY_AFTER};
 use crate::events::Entry;
@@ -65,11 +65,6 @@ pub(crate) async fn post(
     visit.answer(result)
 }
 
-/// Whether a form has a file field, so that there is something to attach.
-pub(super) fn takes_files(form: &Form) -> bool {
-    form.inputs().any(|field| matches!(field.kind, FieldKind::File { .. }))
-}
-
 /// A registration behind its link, while attachments are taken.
 struct Attaching<'a> {
     visit: &'a Visit,
@@ -97,16 +92,12 @@ impl<'a> Attaching<'a> {
         let form =
             form.ok_or_else(|| StoreError::Corrupt("the form version of a registration is missing".to_owned()))?;
         let answers = Answers::from_json(&form, &record.answers);
-        if !takes_files(&form) {
-            return Err(PageError::not_found());
-        }
         Ok(Self { visit, entry, token, record, form, answers })
     }
 
     /// The file fields that apply.
     fn fields(&self) -> impl Iterator<Item = &Field> {
-        let is_file = |field: &&Field| matches!(field.kind, FieldKind::File { .. });
-        self.form.inputs().filter(is_file).filter(|field| applies(field, &self.answers))
+        file_fields(&self.form, &self.answers)
     }
 
     async fn page(
@@ -145,6 +136,10 @@ impl<'a> Attaching<'a> {
     async fn take(&self, request: Request) -> Result<Response<Body>, PageError> {
         let (inner, visit) = (&self.visit.web.inner, self.visit);
         let (parts, body) = request.into_parts();
+        if self.fields().next().is_none() {
+            drain(body).await;
+            return self.page(StatusCode::UNPROCESSABLE_ENTITY, None, &[]).await;
+        }
         let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
         let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
         // Where the address says nothing, knowing the link is enough: no other site knows it.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use presentation::urls;
+use presentation::{answers, urls};
 use registration::answers::{Answer, Answers};
+use registration::places::{self, PlaceCount};
+use registration::ports::{Store, StoreResult};
+use registration::stored::Status;
 use registration::token::TokenError;
+use registration::validate::file_fields;
 
-use super::attachments::takes_files;
 use super::read_answers;
 use crate::errors::PageError;
 use crate::events::Entry;
@@ -44,20 +47,27 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         .map(|field| field.label.get(shell.words.language()).to_owned())
         .take(form.fields.len())
         .collect();
-    let attach = takes_files(&form)
+    let given = Answers::from_json(&form, &record.answers);
+    let attach = file_fields(&form, &given).next().is_some()
         && record.shown_status.is_alive()
         && record.erased_at.is_none()
         && visit.now() < entry.event.closes_at();
-    let answers = Answers::from_json(&form, &record.answers);
+    let lack = match record.shown_status {
+        Status::Waiting => {
+            answers::lack(&places::lack(&form, &given, &limited(store, entry).await?), &form, shell.words)
+        }
+        _ => String::new(),
+    };
     let to_follow: Vec<String> = form
         .inputs()
-        .filter(|field| answers.get(&field.key) == Some(&Answer::Later))
+        .filter(|field| given.get(&field.key) == Some(&Answer::Later))
         .map(|field| field.label.get(shell.words.language()).to_owned())
         .collect();
     let face = RegisteredFace {
         event: &entry.event,
         reference: record.reference.as_str(),
         status: record.shown_status,
+        lack: &lack,
         email: &record.columns.email,
         mail_comes: !store.withheld(id).await?,
         sections: &sections,
@@ -66,4 +76,10 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         to_follow: &to_follow,
     };
     Ok(visit.html(StatusCode::OK, registered_page(&shell, &face)))
+}
+
+/// Limited places as they are now: the catalogue's are a second old, and the last one may just have been taken.
+async fn limited(store: &dyn Store, entry: &Entry) -> StoreResult<Vec<PlaceCount>> {
+    let pulse = store.pulse().await?.into_iter().find(|pulse| pulse.id == entry.id);
+    Ok(pulse.map(|pulse| pulse.places).unwrap_or_default())
 }
