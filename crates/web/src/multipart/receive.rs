@@ -62,6 +62,8 @@ pub(crate) struct Received {
     pub(crate) cut: Vec<String>,
     /// When the submission id was already used: the id that large files are stored under instead.
     pub(crate) spare: Option<SubmissionId>,
+    /// Large files that this request stored; of those that another one replaced, nothing is there any more.
+    pub(crate) stored: Vec<FileId>,
     /// The input that people do not see holds something.
     pub(crate) trap: bool,
     /// A file was not taken although nothing is wrong with it.
@@ -88,7 +90,7 @@ pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: 
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit(&entry.form)));
     let mut reader = Reader { visit, entry, attaching: false, received: None, texts: 0, has_token: false };
     let read = reader.read(&mut parser).await;
-    let mut received = whole(reader.received.take(), read, &parser)?;
+    let mut received = whole(visit, reader.received.take(), read, parser.received()).await?;
     received.take_removals();
     Ok(received)
 }
@@ -104,24 +106,36 @@ pub(crate) async fn receive_files(
 ) -> Result<Received, Broken> {
     let limit = limit(&form);
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit));
-    let fresh = Received::new(visit.web.fresh_submission(), entry);
-    let received = Some(Received { form_version, form, limit, ..fresh });
+    let submission = visit.web.fresh_submission();
+    let fresh = Received::new(submission, entry);
+    let received = Some(Received { form_version, form, limit, spare: Some(submission), ..fresh });
     let mut reader = Reader { visit, entry, attaching: true, received, texts: 0, has_token: false };
     let read = reader.read(&mut parser).await;
-    whole(reader.received.take(), read, &parser)
+    whole(visit, reader.received.take(), read, parser.received()).await
 }
 
 /// What came of reading.
-fn whole(received: Option<Received>, read: Result<(), Broken>, parser: &Parser) -> Result<Received, Broken> {
+async fn whole(
+    visit: &Visit,
+    received: Option<Received>,
+    read: Result<(), Broken>,
+    bytes: u64,
+) -> Result<Received, Broken> {
     let mut received = received.ok_or(read.err().unwrap_or(Broken::Malformed))?;
     match read {
         Ok(()) => {}
         Err(Broken::TooMuch) => received.too_large = true,
-        Err(broken) => return Err(broken),
+        Err(broken) => {
+            // The form may be sent again and finds its files; under a spare id nobody does.
+            if received.spare.is_some() {
+                received.throw_away(visit).await;
+            }
+            return Err(broken);
+        }
     }
     // A file that is too large is told at its field.
     let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));
-    received.too_large |= parser.received() > received.limit && !told;
+    received.too_large |= bytes > received.limit && !told;
     Ok(received)
 }
 
@@ -283,7 +297,10 @@ impl Reader<'_> {
                 received.small.push((row.id, content));
                 received.typed.files.push(TypedFile { field: name, file: Ok(row) });
             }
-            Taken::Stored(row) => received.typed.files.push(TypedFile { field: name, file: Ok(row) }),
+            Taken::Stored(row) => {
+                received.stored.push(row.id);
+                received.typed.files.push(TypedFile { field: name, file: Ok(row) });
+            }
             Taken::Refused(problem) => received.typed.files.push(TypedFile { field: name, file: Err(problem) }),
             Taken::Over(over) => received.over = Some(over),
             Taken::Lost(error) => received.trouble = Some(error),
@@ -318,6 +335,7 @@ impl Received {
         if let Some(spare) = self.spare {
             return Ok(spare);
         }
+            stored: Vec::new(),
         if visit.web.inner.desk.store.by_submission(self.submission).await?.is_none() {
             return Ok(self.submission);
         }
@@ -336,6 +354,13 @@ impl Received {
         let is_file = |key: &str| form.field(key).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }));
         let mut keys = Vec::new();
         self.typed.fields.retain(|(name, value)| match name.strip_suffix(suffix).filter(|key| is_file(key)) {
+    /// Throws away the large files that this request stored, unless a registration has them. What stays is reaped.
+    pub(crate) async fn throw_away(&self, visit: &Visit) {
+        for id in &self.stored {
+            let _ = visit.web.inner.desk.store.discard(*id).await;
+        }
+    }
+
             Some(key) => {
                 if !value.is_empty() {
                     keys.push(key.to_owned());

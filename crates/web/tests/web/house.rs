@@ -11,18 +11,19 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use registration::event_file;
 use registration::ids::{EventId, RegistrationId};
 use registration::places;
-use registration::ports::{Clock, Conveyor, Events, Random, Registrations, Views};
+use registration::ports::{Clock, Conveyor, Events, Random, Registrations, Uploads, Views};
 use registration::register::{Desk, SampleOrganizers};
 use registration::stored::{EventImport, ListRow, ViewTotals};
 use registration::token::{OrganizerToken, Signer};
 use store_sqlite::SqliteStore;
 use telemetry::Metrics;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 use web::{Limits, Network, UploadQuota, Web, WebSettings, web};
 
@@ -231,6 +232,13 @@ impl House {
         self.ask(form.request("/connect/register?lang=en", headers)).await
     }
 
+    /// Waits until this many bytes lie in the store that no registration has.
+    pub(crate) async fn has_unclaimed(&self, bytes: u64) {
+        while self.store.unclaimed().await.unwrap() != bytes {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Registers somebody and follows to the page after.
     pub(crate) async fn register(&self, form: &Sent) -> String {
         let answer = self.send(form).await;
@@ -380,6 +388,11 @@ impl Sent {
         body
     }
 
+    /// The same, stopped so many bytes before its end until it is let go.
+    pub(crate) fn held(&self, path: &str, rest: usize) -> (Request<Body>, oneshot::Sender<()>) {
+        held(self.request(path, &[]), &self.body(), rest)
+    }
+
     pub(crate) fn request(&self, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         let mut all = vec![("content-type", content_type.as_str())];
@@ -390,6 +403,19 @@ impl Sent {
         let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
         request(Method::POST, path, &all, body)
     }
+}
+
+fn held(request: Request<Body>, body: &[u8], rest: usize) -> (Request<Body>, oneshot::Sender<()>) {
+    let (go, gone) = oneshot::channel();
+    let body = bytes::Bytes::copy_from_slice(body);
+    let (head, tail) = (body.slice(..body.len() - rest), body.slice(body.len() - rest..));
+    let pieces = (0..head.len()).step_by(PIECE).map(move |at| head.slice(at..head.len().min(at + PIECE)));
+    let last = async move {
+        let _ = gone.await;
+        tail
+    };
+    let body = Body::from_stream(stream::iter(pieces).chain(stream::once(last)).map(Ok::<_, Infallible>));
+    (request.map(|_| body), go)
 }
 
 /// A PDF of about this many bytes, every byte value in it.

@@ -47,7 +47,13 @@ async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<R
     let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
     let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
     let received = receive(visit, entry, body, &boundary).await.map_err(PageError::broken)?;
-    Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() }.judge().await
+    let mut submitted = Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() };
+    let done = submitted.judge().await;
+    if done.is_err() {
+        // No form comes back that would have the files.
+        submitted.received.throw_away(visit).await;
+    }
+    done
 }
 
 fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
@@ -67,7 +73,7 @@ pub(super) struct Submitted<'a> {
 }
 
 impl Submitted<'_> {
-    async fn judge(mut self) -> Result<Response<Body>, PageError> {
+    async fn judge(&mut self) -> Result<Response<Body>, PageError> {
         let now = self.visit.now();
         let opened = match self.received.pass {
             Pass::Good(token) | Pass::Expired(token) => token.opened,
