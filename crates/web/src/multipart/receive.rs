@@ -58,12 +58,14 @@ pub(crate) struct Received {
     pub(crate) removed: Vec<String>,
     /// Fields that were shown with a kept file.
     pub(crate) shown: Vec<String>,
+    /// Inputs whose file came before the form's token, so that it was not taken.
+    pub(crate) early: Vec<String>,
     /// Inputs whose text is longer than what is kept of it.
     pub(crate) cut: Vec<String>,
-    /// When the submission id was already used: the id that large files are stored under instead.
-    pub(crate) spare: Option<SubmissionId>,
     /// Large files that this request stored; of those that another one replaced, nothing is there any more.
     pub(crate) stored: Vec<FileId>,
+    /// When the submission id was already used: the id that large files are stored under instead.
+    pub(crate) spare: Option<SubmissionId>,
     /// The input that people do not see holds something.
     pub(crate) trap: bool,
     /// A file was not taken although nothing is wrong with it.
@@ -271,6 +273,15 @@ impl Reader<'_> {
     async fn file(&mut self, name: String, original: &str, parser: &mut Parser) -> Result<(), Broken> {
         let now = self.visit.now();
         let Some(received) = &mut self.received else { return Ok(()) };
+        if !self.attaching && !self.has_token {
+            // Nobody knows yet whether it may be taken. It is told at its field, not left out in silence.
+            let is_empty = parser.chunk().await?.is_none() && original.is_empty();
+            if !is_empty && !received.early.contains(&name) {
+                received.early.push(name.clone());
+                received.typed.files.push(TypedFile { field: name, file: Err(FileProblem::Empty) });
+            }
+            return Ok(());
+        }
         let opened = match received.pass {
             Pass::Good(token) | Pass::Expired(token) => Some(token.opened),
             Pass::Bad => None,
@@ -320,9 +331,11 @@ impl Received {
             small: Vec::new(),
             removed: Vec::new(),
             shown: Vec::new(),
+            early: Vec::new(),
             cut: Vec::new(),
             trap: false,
             over: None,
+            stored: Vec::new(),
             spare: None,
             trouble: None,
             too_large: false,
@@ -335,11 +348,17 @@ impl Received {
         if let Some(spare) = self.spare {
             return Ok(spare);
         }
-            stored: Vec::new(),
         if visit.web.inner.desk.store.by_submission(self.submission).await?.is_none() {
             return Ok(self.submission);
         }
         Ok(*self.spare.insert(visit.web.fresh_submission()))
+    }
+
+    /// Throws away the large files that this request stored, unless a registration has them. What stays is reaped.
+    pub(crate) async fn throw_away(&self, visit: &Visit) {
+        for id in &self.stored {
+            let _ = visit.web.inner.desk.store.discard(*id).await;
+        }
     }
 
     /// What the form says about its kept files is no answer: boxes "remove this file", and which files were shown.
@@ -354,13 +373,6 @@ impl Received {
         let is_file = |key: &str| form.field(key).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }));
         let mut keys = Vec::new();
         self.typed.fields.retain(|(name, value)| match name.strip_suffix(suffix).filter(|key| is_file(key)) {
-    /// Throws away the large files that this request stored, unless a registration has them. What stays is reaped.
-    pub(crate) async fn throw_away(&self, visit: &Visit) {
-        for id in &self.stored {
-            let _ = visit.web.inner.desk.store.discard(*id).await;
-        }
-    }
-
             Some(key) => {
                 if !value.is_empty() {
                     keys.push(key.to_owned());

@@ -1,6 +1,7 @@
 //! `POST /{event}/register`: somebody registers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -15,6 +16,7 @@ use registration::register::{OpenForm, Outcome, Submission};
 use registration::stored::{FileRow, Page, Status};
 use registration::validate::{Problem, ProblemKind, TypedFile, validate};
 use telemetry::RegistrationOutcome;
+use tokio::time::sleep;
 
 use super::form_again::Again;
 use crate::errors::{PageError, RETRY_AFTER};
@@ -24,6 +26,11 @@ use crate::multipart::{Pass, Received, boundary, receive};
 use crate::origin::{Origin, origin};
 use crate::state::Web;
 use crate::visit::{Params, Visit, redirect};
+
+/// How often, and after what pause each time, a form looks for the registration of another send of it that has replaced its
+/// upload: that one is about to register.
+const LOOKS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often a registration is tried again when the same form, sent several times at once, has replaced its uploads.
 const RACES: u32 = 50;
@@ -117,7 +124,7 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&self.problems_of_cut(), opened).await);
         }
-        let lost = self.problems_of_lost();
+        let lost = self.problems_of_missing();
         if !lost.is_empty() && !self.is_registered().await? {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&lost, opened).await);
@@ -164,16 +171,33 @@ impl Submitted<'_> {
     /// Takes uploads of the same content in place of those that are gone. False if there is nothing to try again with.
     async fn take_the_same(&mut self) -> Result<bool, StoreError> {
         let store = self.visit.web.inner.desk.store.as_ref();
-        let mut taken = false;
+        let (mut taken, mut replaced) = (false, false);
         for other in store.kept(self.received.submission).await? {
             let mine = self.received.typed.files.iter_mut().filter_map(|file| file.file.as_mut().ok());
-            for row in mine.filter(|row| row.field == other.field && row.sha256 == other.sha256) {
-                taken |= row.id != other.id;
-                *row = other.clone();
+            for row in mine.filter(|row| row.field == other.field && row.id != other.id) {
+                if row.sha256 == other.sha256 {
+                    *row = other.clone();
+                    taken = true;
+                } else {
+                    replaced = true;
+                }
             }
         }
         // Where it is gone because it was adopted, the registration is there.
-        Ok(taken || store.by_submission(self.received.submission).await?.is_some())
+        if taken || store.by_submission(self.received.submission).await?.is_some() {
+            return Ok(true);
+        }
+        // Other content took its place. Whoever sent that is answered first, so that nobody is told that nothing is
+        // registered while it is being registered.
+        let mut looks = if replaced { LOOKS } else { 0 };
+        while looks > 0 {
+            looks -= 1;
+            sleep(PAUSE).await;
+            if store.by_submission(self.received.submission).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether this form was already registered: that result is shown for ever, closed or not.
@@ -304,16 +328,30 @@ impl Submitted<'_> {
         Ok(response)
     }
 
-    /// Problems of a form that showed a kept file which is gone (abandoned uploads are thrown away after a day): it must
-    /// be chosen again, or nobody would learn that it is missing. Empty if none is gone.
-    fn problems_of_lost(&self) -> Vec<Problem> {
-        let Received { form, typed, shown, removed, .. } = &self.received;
+    /// What is wrong with the answers. A file that came before the form's token was not read, so nothing is wrong with it but
+    /// that it is not there.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let Received { form, typed, early, .. } = &self.received;
+        let mut problems = validate(form, typed).err().unwrap_or_default();
+        for problem in problems.iter_mut().filter(|problem| early.contains(&problem.field)) {
+            if matches!(problem.kind, ProblemKind::File(_)) {
+                problem.kind = ProblemKind::FileMissing;
+            }
+        }
+        problems
+    }
+
+    /// Problems of a form without a file that somebody takes for sent: it showed a kept file which is gone (abandoned
+    /// uploads are thrown away after a day), or the file came before the form's token. It must be chosen again, or nobody
+    /// would learn that it is missing. Empty if none is.
+    fn problems_of_missing(&self) -> Vec<Problem> {
+        let Received { typed, shown, removed, early, .. } = &self.received;
         let sent = |key: &str| typed.files.iter().any(|file| file.field == key);
         let lost: Vec<&String> = shown.iter().filter(|key| !removed.contains(key) && !sent(key)).collect();
-        if lost.is_empty() {
+        if lost.is_empty() && early.is_empty() {
             return Vec::new();
         }
-        let mut problems = validate(form, typed).err().unwrap_or_default();
+        let mut problems = self.problems();
         for key in lost {
             if !problems.iter().any(|problem| problem.field == *key) {
                 problems.push(Problem { field: key.clone(), kind: ProblemKind::FileMissing });
@@ -324,8 +362,8 @@ impl Submitted<'_> {
 
     /// Problems of a form with a text so long that its end was not kept: that text is too long, whatever the form says.
     fn problems_of_cut(&self) -> Vec<Problem> {
-        let Received { form, typed, cut, .. } = &self.received;
-        let mut problems = validate(form, typed).err().unwrap_or_default();
+        let Received { form, cut, .. } = &self.received;
+        let mut problems = self.problems();
         for name in cut.iter().filter(|name| form.field(name).is_some()) {
             let most = match form.field(name).map(|field| &field.kind) {
                 Some(FieldKind::Text { max, .. } | FieldKind::Textarea { max }) => *max,
