@@ -206,11 +206,12 @@ async fn a_file_for_a_registration_that_is_erased_meanwhile_leaves_nothing_behin
     let path = registered(&house, Sent::sample(&house.open().await)).await;
     let id = house.only_registration().await.id;
     let sent = Sent { parts: Vec::new() }.file("attachment", "visa.pdf", &pdf(400_000));
-    let (request, go) = sent.held(&path, 4);
+    let (request, held) = sent.held(&path, 4);
     let erased = async {
-        house.has_unclaimed(400_000).await;
+        held.read.await.unwrap();
+        assert_eq!(house.store.unclaimed().await.unwrap(), 400_000);
         house.store.erase(id, &[], house.now()).await.unwrap();
-        go.send(()).unwrap();
+        held.go.send(()).unwrap();
     };
     let (answer, ()) = tokio::join!(house.ask(request), erased);
     assert_eq!(answer.status, StatusCode::GONE);

@@ -239,11 +239,11 @@ async fn a_file_of_a_form_that_does_not_come_back_leaves_nothing_behind() {
 
     let house = House::new().await;
     house.clock.forward(SignedDuration::from_hours(45 * 24));
-    let (request, go) = with_file(&house.open().await, "cv.pdf", &pdf(400_000)).held("/connect/register", 4);
+    let (request, held) = with_file(&house.open().await, "cv.pdf", &pdf(400_000)).held("/connect/register", 4);
     let closed = async {
-        house.has_unclaimed(400_000).await;
+        held.read.await.unwrap();
         house.clock.forward(SignedDuration::from_hours(7));
-        go.send(()).unwrap();
+        held.go.send(()).unwrap();
     };
     let (answer, ()) = tokio::join!(house.ask(request), closed);
     assert_eq!(answer.status, StatusCode::GONE);

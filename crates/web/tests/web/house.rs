@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use registration::event_file;
 use registration::ids::{EventId, RegistrationId};
 use registration::places;
-use registration::ports::{Clock, Conveyor, Events, Random, Registrations, Uploads, Views};
+use registration::ports::{Clock, Conveyor, Events, Random, Registrations, Views};
 use registration::register::{Desk, SampleOrganizers};
 use registration::stored::{EventImport, ListRow, ViewTotals};
 use registration::token::{OrganizerToken, Signer};
@@ -232,13 +232,6 @@ impl House {
         self.ask(form.request("/connect/register?lang=en", headers)).await
     }
 
-    /// Waits until this many bytes lie in the store that no registration has.
-    pub(crate) async fn has_unclaimed(&self, bytes: u64) {
-        while self.store.unclaimed().await.unwrap() != bytes {
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// Registers somebody and follows to the page after.
     pub(crate) async fn register(&self, form: &Sent) -> String {
         let answer = self.send(form).await;
@@ -389,7 +382,7 @@ impl Sent {
     }
 
     /// The same, stopped so many bytes before its end until it is let go.
-    pub(crate) fn held(&self, path: &str, rest: usize) -> (Request<Body>, oneshot::Sender<()>) {
+    pub(crate) fn held(&self, path: &str, rest: usize) -> (Request<Body>, Held) {
         held(self.request(path, &[]), &self.body(), rest)
     }
 
@@ -405,17 +398,26 @@ impl Sent {
     }
 }
 
-fn held(request: Request<Body>, body: &[u8], rest: usize) -> (Request<Body>, oneshot::Sender<()>) {
-    let (go, gone) = oneshot::channel();
+/// A body that was stopped before its end.
+pub(crate) struct Held {
+    /// Comes when all before the end was read and worked on.
+    pub(crate) read: oneshot::Receiver<()>,
+    /// Lets the end go.
+    pub(crate) go: oneshot::Sender<()>,
+}
+
+fn held(request: Request<Body>, body: &[u8], rest: usize) -> (Request<Body>, Held) {
+    let ((was_read, read), (go, gone)) = (oneshot::channel(), oneshot::channel());
     let body = bytes::Bytes::copy_from_slice(body);
     let (head, tail) = (body.slice(..body.len() - rest), body.slice(body.len() - rest..));
     let pieces = (0..head.len()).step_by(PIECE).map(move |at| head.slice(at..head.len().min(at + PIECE)));
     let last = async move {
+        let _ = was_read.send(());
         let _ = gone.await;
         tail
     };
     let body = Body::from_stream(stream::iter(pieces).chain(stream::once(last)).map(Ok::<_, Infallible>));
-    (request.map(|_| body), go)
+    (request.map(|_| body), Held { read, go })
 }
 
 /// A PDF of about this many bytes, every byte value in it.

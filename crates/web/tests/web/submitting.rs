@@ -126,22 +126,19 @@ async fn the_same_form_twice_at_once_with_different_files_is_asked_about() {
         Sent::sample(&form).file("attachment", name, &pdf(size)).held("/connect/register?lang=en", 4)
     };
     let ((slower, go_slower), (faster, go_faster)) = (held("slower.pdf", 400_000), held("faster.pdf", 300_000));
-    let one = async {
-        house.has_unclaimed(400_000).await;
-        let faster = async {
-            tokio::join!(house.ask(faster), async {
-                // It takes the place of the other one's file …
-                house.has_unclaimed(300_000).await;
-                go_slower.send(()).unwrap();
-                // … which is missed before it registers.
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                go_faster.send(()).unwrap();
-            })
-            .0
+    let others = async {
+        go_slower.read.await.unwrap();
+        let story = async {
+            // It takes the place of the other one's file …
+            go_faster.read.await.unwrap();
+            go_slower.go.send(()).unwrap();
+            // … which is missed before it registers.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            go_faster.go.send(()).unwrap();
         };
-        faster.await
+        tokio::join!(house.ask(faster), story).0
     };
-    let (slower, faster) = tokio::join!(house.ask(slower), one);
+    let (slower, faster) = tokio::join!(house.ask(slower), others);
     assert_eq!(faster.status, StatusCode::SEE_OTHER, "{}", faster.text());
     assert_eq!(slower.status, StatusCode::CONFLICT, "{}", slower.text());
     let row = house.only_registration().await;

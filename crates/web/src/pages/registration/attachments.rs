@@ -196,7 +196,8 @@ impl<'a> Attaching<'a> {
             problems.push(Problem { field: sent.field, kind });
         }
         let too_large = received.too_large.then_some(received.limit);
-        if let Some(refused) = self.refused(received.trouble.take(), received.over, too_large).await {
+        let busy = received.busy.then(|| StoreError::Unavailable("too many forms come in at once".to_owned()));
+        if let Some(refused) = self.refused(received.trouble.take().or(busy), received.over, too_large).await {
             return refused;
         }
         if rows.is_empty() {

@@ -1,12 +1,14 @@
 //! `POST /{event}/register`: somebody registers.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
+use futures_util::stream;
 use jiff::Timestamp;
 use presentation::urls;
 use registration::form::FieldKind;
@@ -22,10 +24,14 @@ use super::form_again::Again;
 use crate::errors::{PageError, RETRY_AFTER};
 use crate::events::Entry;
 use crate::face::{Banner, StatePage};
+use crate::limits::Share;
 use crate::multipart::{Pass, Received, boundary, receive};
 use crate::origin::{Origin, origin};
 use crate::state::Web;
 use crate::visit::{Params, Visit, redirect};
+
+/// Bytes of an answer that are given out at once.
+const ANSWERED: usize = 16 * 1024;
 
 /// How often, and after what pause each time, a form looks for the registration of another send of it that has replaced its
 /// upload: that one is about to register.
@@ -60,7 +66,21 @@ async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<R
         // No form comes back that would have the files.
         submitted.received.throw_away(visit).await;
     }
-    done
+    Ok(hold(done?, submitted.received.share.take()).await)
+}
+
+/// The answer, which has the form's texts in it again: their room is given back when it is sent.
+async fn hold(answer: Response<Body>, share: Option<Share>) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    // It is in memory as a whole, so nothing is waited for and nothing copied.
+    let page = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, page.len().into());
+    // In pieces, for the server copies what it is given.
+    let pieces = (0..page.len()).step_by(ANSWERED).map(move |at| {
+        let _held = &share;
+        Ok::<_, Infallible>(page.slice(at..page.len().min(at + ANSWERED)))
+    });
+    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
 }
 
 fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
@@ -90,6 +110,12 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Refused);
             let closed = PageError::closed(self.entry.event.phase(now), StatusCode::FORBIDDEN);
             return Err(closed.unwrap_or_else(PageError::bug));
+        }
+        if self.received.busy {
+            // Without a good token nobody knows whose answers these are, nor under which form they would come back.
+            let Pass::Good(_) = self.received.pass else { return Err(PageError::unavailable()) };
+            let problems = self.problems_of_left_out();
+            return Ok(self.unavailable("too many forms come in at once", opened, &problems).await);
         }
         match self.received.pass {
             Pass::Good(_) => {}
@@ -309,12 +335,18 @@ impl Submitted<'_> {
     /// The token is too old or not ours: the same answers under a fresh one.
     async fn expired(&self, submission: SubmissionId) -> Response<Body> {
         self.count(RegistrationOutcome::Refused);
-        self.again(submission, self.visit.now()).page(StatusCode::FORBIDDEN, Some(Banner::Expired), &[]).await
+        let problems = self.problems_of_left_out();
+        self.again(submission, self.visit.now()).page(StatusCode::FORBIDDEN, Some(Banner::Expired), &problems).await
     }
 
     /// The store failed. When it is only away, the form comes back.
     async fn trouble(&self, error: StoreError, opened: Timestamp) -> Result<Response<Body>, PageError> {
         let StoreError::Unavailable(reason) = error else { return Err(error.into()) };
+        Ok(self.unavailable(&reason, opened, &[]).await)
+    }
+
+    /// The form comes back, to be sent again in a moment.
+    async fn unavailable(&self, reason: &str, opened: Timestamp, problems: &[Problem]) -> Response<Body> {
         self.count(RegistrationOutcome::Unavailable);
         tracing::warn!(
             event = self.entry.event.slug,
@@ -323,9 +355,9 @@ impl Submitted<'_> {
             "a registration cannot be stored"
         );
         let again = self.again(self.received.submission, opened);
-        let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), &[]).await;
+        let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), problems).await;
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        Ok(response)
+        response
     }
 
     /// What is wrong with the answers. A file that came before the form's token was not read, so nothing is wrong with it but
@@ -360,11 +392,17 @@ impl Submitted<'_> {
         problems
     }
 
+    /// Fields of a form that comes back without all that was typed there: they say that they want it again.
+    fn problems_of_left_out(&self) -> Vec<Problem> {
+        let left_out = self.received.cut.iter();
+        left_out.map(|field| Problem { field: field.clone(), kind: ProblemKind::Missing }).collect()
+    }
+
     /// Problems of a form with a text so long that its end was not kept: that text is too long, whatever the form says.
     fn problems_of_cut(&self) -> Vec<Problem> {
         let Received { form, cut, .. } = &self.received;
         let mut problems = self.problems();
-        for name in cut.iter().filter(|name| form.field(name).is_some()) {
+        for name in cut {
             let most = match form.field(name).map(|field| &field.kind) {
                 Some(FieldKind::Text { max, .. } | FieldKind::Textarea { max }) => *max,
                 _ => 200,
