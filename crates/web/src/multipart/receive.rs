@@ -271,10 +271,6 @@ impl<'a> Reader<'a> {
                 (room, cut) = (text.len(), true);
             }
         }
-        if let Some(received) = &mut self.received {
-            // Of what a stranger sent, nothing is judged.
-            received.too_large |= cut && room < TEXT && most == TEXTS && !self.busy;
-        }
         if cut {
             // Not in the middle of a character.
             while text.last().is_some_and(|byte| byte & 0xc0 == 0x80) {
@@ -283,10 +279,18 @@ impl<'a> Reader<'a> {
             text.pop();
         }
         text.shrink_to_fit();
-        self.texts += text.len();
-        // Pages are UTF-8, so browsers send nothing else.
-        let text =
+        let held = text.len();
+        // Pages are UTF-8, so browsers send nothing else. What stands for other bytes is longer than they were.
+        let mut text =
             String::from_utf8(text).unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
+        if text.len() > held && !self.hold(text.len()).await {
+            (text, room, cut) = (String::new(), 0, true);
+        }
+        self.texts += text.len();
+        if let Some(received) = &mut self.received {
+            // Of what a stranger sent, nothing is judged.
+            received.too_large |= cut && room < TEXT && most == TEXTS && !self.busy;
+        }
         Ok((text, cut))
     }
 

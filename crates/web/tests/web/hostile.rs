@@ -185,3 +185,18 @@ async fn little_is_kept_of_texts_without_a_good_token() {
     let sent = sent.and("comments", &"y".repeat(60_000)).with("organization", &"z".repeat(10_000));
     assert!(house.send(&sent).await.text().contains("id=\"comments-e\""));
 }
+
+#[tokio::test]
+async fn bytes_that_are_no_text_have_no_more_room_than_texts() {
+    let house = House::new().await;
+    let mut sent = Sent::sample(&house.open().await).without("organization");
+    sent.parts.push(("organization".to_owned(), None, b"Caf\xe9".to_vec()));
+    house.register(&sent).await;
+    assert_eq!(house.only_registration().await.organization.as_deref(), Some("Caf\u{fffd}"));
+    let mut sent = Sent::sample(&house.open().await);
+    for _ in 0..15 {
+        // Each of them is shown as three.
+        sent.parts.push(("comments".to_owned(), None, vec![0xff; 60_000]));
+    }
+    assert_eq!(house.send(&sent).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
