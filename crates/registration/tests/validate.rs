@@ -113,6 +113,38 @@ fn answers_are_trimmed_and_kept_in_normal_form() {
 }
 
 #[test]
+fn what_cannot_be_seen_is_no_answer_and_joiners_stay_in_what_can() {
+    for nothing in [
+        "\u{200b}\u{200b}",
+        "\u{e0041}",
+        "\u{2060}",
+        "\u{feff}",
+        "\u{ad}",
+        "\u{3164}",
+        "\u{115f}\u{1160}",
+        "\u{ffa0}",
+        "\u{200d} \u{200c}",
+        "\u{fe0f}",
+        "\u{e0100}",
+        "\u{34f}",
+        "\u{2800}",
+        "\u{fffd}\u{fffd}",
+        " \u{200b}\u{a0}",
+    ] {
+        assert_eq!(one("last_name", nothing), ProblemKind::Missing, "{nothing:?}");
+        assert_eq!(one("email", nothing), ProblemKind::Missing, "{nothing:?}");
+        let optional = valid(&[("comments", nothing), ("organization", nothing), ("arrival", nothing)]);
+        assert!(["comments", "organization"].iter().all(|key| optional.answers.get(key).is_none()), "{nothing:?}");
+        assert!(optional.dropped.is_empty(), "{nothing:?}");
+    }
+    for seen in
+        ["می\u{200c}خواهم", "👩\u{200d}🚀", "🏴\u{e0067}\u{e0062}\u{e007f}", "❤\u{fe0f}", "a\u{ad}b", "\u{200f}א"]
+    {
+        assert_eq!(text(&[("last_name", seen)], "last_name"), seen);
+    }
+}
+
+#[test]
 fn names_of_real_people_pass_and_web_addresses_do_not() {
     for name in [
         "O'Brien",

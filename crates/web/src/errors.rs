@@ -59,6 +59,7 @@ impl PageError {
     /// A form that could not be read.
     pub(crate) fn broken(why: Broken) -> Self {
         match why {
+            Broken::Busy => Self::unavailable(),
             Broken::TooSlow => Self::state(StatusCode::REQUEST_TIMEOUT, StatePage::TooSlow),
             Broken::Malformed | Broken::TooMuch => Self::state(StatusCode::BAD_REQUEST, StatePage::Unreadable),
         }

@@ -17,7 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::events::Catalogue;
-use crate::limits::{Limits, Registrations, Uploads};
+use crate::limits::{Limits, Registrations, Texts, Uploads};
 use crate::pages::assets::Statics;
 use crate::views::ViewCounter;
 
@@ -86,6 +86,7 @@ pub(crate) struct Inner {
     pub(crate) statics: Statics,
     pub(crate) registrations: Registrations,
     pub(crate) uploads: Uploads,
+    pub(crate) texts: Texts,
 }
 
 /// The web role over a desk. It knows no event before the first [`Web::refresh`] that succeeds and answers 503 until then.
@@ -96,6 +97,7 @@ pub fn web(desk: Desk, signer: Arc<Signer>, settings: WebSettings, metrics: Metr
             signer,
             registrations: Registrations::new(settings.limits.rate),
             uploads: Uploads::new(settings.limits.uploads),
+            texts: Texts::default(),
             settings,
             metrics,
             catalogue: Catalogue::default(),

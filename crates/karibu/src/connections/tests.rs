@@ -321,3 +321,33 @@ async fn a_connection_that_is_kept_for_nothing_ends() {
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
 }
+
+#[tokio::test]
+async fn little_of_http2_lies_unread_in_memory() {
+    let house = House::open(SHORT);
+    let mut client = house.connect().await;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").await.unwrap();
+    let (mut streams, mut stream_window, mut connection_window) = (u32::MAX, u32::MAX, 65_535);
+    // Settings, and what the connection's window has more than it begins with (RFC 9113, 6.5 and 6.9).
+    while connection_window == 65_535 {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await.unwrap();
+        let mut frame = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        client.read_exact(&mut frame).await.unwrap();
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+        match head[3] {
+            4 => {
+                for setting in frame.chunks(6) {
+                    match setting[1] {
+                        3 => streams = number(&setting[2..]),
+                        4 => stream_window = number(&setting[2..]),
+                        _ => {}
+                    }
+                }
+            }
+            8 => connection_window += number(&frame),
+            _ => {}
+        }
+    }
+    assert_eq!((streams, stream_window, connection_window), (8, 128 * 1_024, 256 * 1_024));
+}

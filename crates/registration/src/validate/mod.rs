@@ -202,7 +202,7 @@ fn holds(condition: &Condition, answers: &Answers) -> bool {
 
 /// Whether anything was typed, ticked or attached at a field.
 fn was_answered(field: &Field, typed: &Typed) -> bool {
-    typed.values(&field.key).any(|value| !value.trim().is_empty())
+    typed.values(&field.key).any(|value| !text::is_blank(value))
         || typed.files.iter().any(|file| file.field == field.key)
 }
 

@@ -4,22 +4,55 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::ProblemKind;
 
-/// One line as it is kept: without outer white space, in normal form C (UAX #15).
+/// One line as it is kept: without outer white space, in normal form C (UAX #15); nothing if nothing of it can be seen.
 pub(super) fn line(typed: &str) -> Result<String, ProblemKind> {
     let line: String = typed.trim().nfc().collect();
     if line.chars().any(|c| c.is_control() || is_misleading(c)) {
         return Err(ProblemKind::ForbiddenCharacters);
     }
-    Ok(line)
+    Ok(if is_blank(&line) { String::new() } else { line })
 }
 
-/// Several lines as they are kept: line breaks as LF, without outer white space, in normal form C.
+/// Several lines as they are kept: line breaks as LF, without outer white space, in normal form C; nothing if nothing of
+/// them can be seen.
 pub(super) fn lines(typed: &str) -> Result<String, ProblemKind> {
     let lines: String = typed.replace("\r\n", "\n").trim().nfc().collect();
     if lines.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || is_misleading(c)) {
         return Err(ProblemKind::ForbiddenCharacters);
     }
-    Ok(lines)
+    Ok(if is_blank(&lines) { String::new() } else { lines })
+}
+
+/// Whether nothing of a text can be seen: it answers nothing. In a text that can be seen, joiners and the like stay, for
+/// names in Persian and emoji need them.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
+}
+
+/// Characters that show nothing by themselves: the property `Default_Ignorable_Code_Point` (UAX #44) with tags and
+/// fillers, the empty braille pattern, and what stands for something that got lost (U+FFFD and its neighbours).
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{ffff}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Judges a length in characters.

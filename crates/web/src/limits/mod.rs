@@ -2,12 +2,14 @@
 
 mod rate;
 mod recent;
+mod texts;
 mod uploads;
 
 use std::time::Duration;
 
 pub(crate) use rate::Registrations;
 pub(crate) use recent::Client;
+pub(crate) use texts::{Share, Texts};
 pub(crate) use uploads::{Over, Uploads};
 
 /// Bounds for hostile clients, wide enough for a campus behind one address.

@@ -23,6 +23,8 @@ pub(crate) enum Broken {
     TooMuch,
     /// It did not come on, so that nobody waits for it any more.
     TooSlow,
+    /// Not even its beginning found room among the forms that come in.
+    Busy,
 }
 
 /// What a part is, by its headers.

@@ -14,7 +14,7 @@ use super::file::{Taken, Taker};
 use super::parser::{Broken, Parser, Part};
 use crate::events::Entry;
 use crate::face::{KEPT_SUFFIX, REMOVE_SUFFIX, TRAP};
-use crate::limits::Over;
+use crate::limits::{Over, Share};
 use crate::visit::Visit;
 
 /// Most bytes of a text that are kept; of a longer one its beginning.
@@ -22,6 +22,13 @@ const TEXT: usize = 64 * 1024;
 
 /// Most bytes of all texts together, and what a body may have beside its files.
 const TEXTS: usize = 1024 * 1024;
+
+/// Most bytes of all texts together until a good token came: more than people type, so that a form whose token is not good
+/// comes back with its answers, and no more, for anybody may send it.
+const STRANGERS: usize = 64 * 1024;
+
+/// Bytes of memory that a part takes beside its name and its text.
+const PART: usize = 128;
 
 /// Most parts of a body.
 const PARTS: usize = 500;
@@ -58,8 +65,12 @@ pub(crate) struct Received {
     pub(crate) removed: Vec<String>,
     /// Fields that were shown with a kept file.
     pub(crate) shown: Vec<String>,
+    /// Inputs whose file came before the form's token, so that it was not taken.
+    pub(crate) early: Vec<String>,
     /// Inputs whose text is longer than what is kept of it.
     pub(crate) cut: Vec<String>,
+    /// Large files that this request stored; of those that another one replaced, nothing is there any more.
+    pub(crate) stored: Vec<FileId>,
     /// When the submission id was already used: the id that large files are stored under instead.
     pub(crate) spare: Option<SubmissionId>,
     /// The input that people do not see holds something.
@@ -68,6 +79,10 @@ pub(crate) struct Received {
     pub(crate) over: Option<Over>,
     /// What the store said when it could not take a file.
     pub(crate) trouble: Option<StoreError>,
+    /// Not all texts were kept, because too many come in at once.
+    pub(crate) busy: bool,
+    /// What it has of the room for texts, for as long as they are in memory.
+    pub(crate) share: Option<Share>,
     /// More was sent than `limit`.
     pub(crate) too_large: bool,
     /// Most bytes that the form may have, files included.
@@ -86,9 +101,9 @@ fn limit(form: &Form) -> u64 {
 /// Reads a form. Whatever is wrong with it, it is read to its end, within bounds.
 pub(crate) async fn receive(visit: &Visit, entry: &Entry, body: Body, boundary: &str) -> Result<Received, Broken> {
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit(&entry.form)));
-    let mut reader = Reader { visit, entry, attaching: false, received: None, texts: 0, has_token: false };
+    let mut reader = Reader::new(visit, entry);
     let read = reader.read(&mut parser).await;
-    let mut received = whole(reader.received.take(), read, &parser)?;
+    let mut received = reader.whole(read, parser.received()).await?;
     received.take_removals();
     Ok(received)
 }
@@ -104,25 +119,12 @@ pub(crate) async fn receive_files(
 ) -> Result<Received, Broken> {
     let limit = limit(&form);
     let mut parser = Parser::new(body, boundary, DRAINED.max(2 * limit));
-    let fresh = Received::new(visit.web.fresh_submission(), entry);
-    let received = Some(Received { form_version, form, limit, ..fresh });
-    let mut reader = Reader { visit, entry, attaching: true, received, texts: 0, has_token: false };
+    let submission = visit.web.fresh_submission();
+    let fresh = Received::new(submission, entry);
+    let received = Some(Received { form_version, form, limit, spare: Some(submission), ..fresh });
+    let mut reader = Reader { attaching: true, received, ..Reader::new(visit, entry) };
     let read = reader.read(&mut parser).await;
-    whole(reader.received.take(), read, &parser)
-}
-
-/// What came of reading.
-fn whole(received: Option<Received>, read: Result<(), Broken>, parser: &Parser) -> Result<Received, Broken> {
-    let mut received = received.ok_or(read.err().unwrap_or(Broken::Malformed))?;
-    match read {
-        Ok(()) => {}
-        Err(Broken::TooMuch) => received.too_large = true,
-        Err(broken) => return Err(broken),
-    }
-    // A file that is too large is told at its field.
-    let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));
-    received.too_large |= parser.received() > received.limit && !told;
-    Ok(received)
+    reader.whole(read, parser.received()).await
 }
 
 /// Throws a body away, so that the browser shows the answer.
@@ -138,12 +140,43 @@ struct Reader<'a> {
     attaching: bool,
     /// `None` before the first part.
     received: Option<Received>,
-    /// Bytes of text that are kept.
+    /// Bytes of texts and names that are kept.
     texts: usize,
+    /// The room that they have.
+    share: Share,
+    /// There is no more room for any.
+    busy: bool,
     has_token: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(visit: &'a Visit, entry: &'a Entry) -> Self {
+        let share = visit.web.inner.texts.share(visit.client);
+        Self { visit, entry, attaching: false, received: None, texts: 0, share, busy: false, has_token: false }
+    }
+
+    /// What came of reading so many bytes.
+    async fn whole(self, read: Result<(), Broken>, bytes: u64) -> Result<Received, Broken> {
+        let mut received = self.received.ok_or(read.err().unwrap_or(Broken::Malformed))?;
+        match read {
+            Ok(()) => {}
+            Err(Broken::TooMuch) => received.too_large = true,
+            Err(broken) => {
+                // The form may be sent again and finds its files; under a spare id nobody does.
+                if received.spare.is_some() {
+                    received.throw_away(self.visit).await;
+                }
+                return Err(broken);
+            }
+        }
+        // A file that is too large is told at its field.
+        let told = received.typed.files.iter().any(|file| matches!(file.file, Err(FileProblem::TooLarge(_))));
+        received.too_large |= bytes > received.limit && !told;
+        received.busy = self.busy;
+        received.share = Some(self.share);
+        Ok(received)
+    }
+
     async fn read(&mut self, parser: &mut Parser) -> Result<(), Broken> {
         let mut parts = 0;
         while let Some(Part { name, file }) = parser.part().await? {
@@ -152,16 +185,24 @@ impl Reader<'_> {
             if parts > PARTS {
                 return Err(Broken::Malformed);
             }
+            if self.attaching && file.is_none() {
+                continue;
+            }
+            if !self.hold(name.len() + PART).await {
+                self.leave_out(name, parser).await?;
+                continue;
+            }
+            self.texts += name.len() + PART;
             match (&mut self.received, file) {
                 (None, None) if name == "submission_id" => {
                     let text = self.text(parser).await?.0;
+                    if self.busy {
+                        return self.leave_out(name, parser).await;
+                    }
                     let id = text.parse().map_err(|_| Broken::Malformed)?;
                     self.received = Some(Received::new(SubmissionId(id), self.entry));
                 }
                 (None, _) => return Err(Broken::Malformed),
-                (Some(_), None) if self.attaching => {
-                    self.text(parser).await?;
-                }
                 (Some(_), None) if name == "form_token" && !self.has_token => {
                     let text = self.text(parser).await?.0;
                     self.has_token = true;
@@ -188,14 +229,47 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Most bytes of all texts together, by what is known of who sends them.
+    fn most(&self) -> usize {
+        let is_stranger = self.received.as_ref().is_none_or(|received| received.pass == Pass::Bad);
+        if is_stranger && !self.attaching { STRANGERS } else { TEXTS }
+    }
+
+    /// Whether there is room for so many bytes more.
+    async fn hold(&mut self, bytes: usize) -> bool {
+        if self.texts + bytes > self.most() {
+            return false;
+        }
+        // Waited for once: whoever found none would wait at each part.
+        self.busy = self.busy || !self.share.grow(self.texts + bytes).await;
+        !self.busy
+    }
+
+    /// Reads over a part that there is no room for.
+    async fn leave_out(&mut self, name: String, parser: &mut Parser) -> Result<(), Broken> {
+        let (is_busy, is_known) = (self.busy, self.most() == TEXTS);
+        let Some(received) = &mut self.received else {
+            parser.drain().await?;
+            return Err(Broken::Busy);
+        };
+        received.too_large |= is_known && !is_busy;
+        received.cut(name);
+        Ok(())
+    }
+
     /// A text and whether there was more of it.
     async fn text(&mut self, parser: &mut Parser) -> Result<(String, bool), Broken> {
-        let room = TEXT.min(TEXTS - self.texts);
+        let most = self.most();
+        let mut room = TEXT.min(most.saturating_sub(self.texts));
         let (mut text, mut cut) = (Vec::new(), false);
         while let Some(bytes) = parser.chunk().await? {
             let fits = bytes.len().min(room - text.len());
-            text.extend_from_slice(&bytes[..fits]);
             cut |= fits < bytes.len();
+            if fits > 0 && self.hold(text.len() + fits).await {
+                text.extend_from_slice(&bytes[..fits]);
+            } else if fits > 0 {
+                (room, cut) = (text.len(), true);
+            }
         }
         if cut {
             // Not in the middle of a character.
@@ -204,20 +278,28 @@ impl Reader<'_> {
             }
             text.pop();
         }
-        self.texts += text.len();
-        // Pages are UTF-8, so browsers send nothing else.
-        let text =
+        text.shrink_to_fit();
+        let held = text.len();
+        // Pages are UTF-8, so browsers send nothing else. What stands for other bytes is longer than they were.
+        let mut text =
             String::from_utf8(text).unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
+        if text.len() > held && !self.hold(text.len()).await {
+            (text, room, cut) = (String::new(), 0, true);
+        }
+        self.texts += text.len();
+        if let Some(received) = &mut self.received {
+            // Of what a stranger sent, nothing is judged.
+            received.too_large |= cut && room < TEXT && most == TEXTS && !self.busy;
+        }
         Ok((text, cut))
     }
 
     async fn answer(&mut self, name: String, parser: &mut Parser) -> Result<(), Broken> {
         let (text, cut) = self.text(parser).await?;
         if let Some(received) = &mut self.received {
-            if cut && !received.cut.contains(&name) {
-                received.cut.push(name.clone());
+            if cut {
+                received.cut(name.clone());
             }
-            received.too_large |= self.texts >= TEXTS - 3;
             received.typed.fields.push((name, text));
         }
         Ok(())
@@ -257,6 +339,15 @@ impl Reader<'_> {
     async fn file(&mut self, name: String, original: &str, parser: &mut Parser) -> Result<(), Broken> {
         let now = self.visit.now();
         let Some(received) = &mut self.received else { return Ok(()) };
+        if !self.attaching && !self.has_token {
+            // Nobody knows yet whether it may be taken. It is told at its field, not left out in silence.
+            let is_empty = parser.chunk().await?.is_none() && original.is_empty();
+            if !is_empty && !received.early.contains(&name) {
+                received.early.push(name.clone());
+                received.typed.files.push(TypedFile { field: name, file: Err(FileProblem::Empty) });
+            }
+            return Ok(());
+        }
         let opened = match received.pass {
             Pass::Good(token) | Pass::Expired(token) => Some(token.opened),
             Pass::Bad => None,
@@ -283,7 +374,10 @@ impl Reader<'_> {
                 received.small.push((row.id, content));
                 received.typed.files.push(TypedFile { field: name, file: Ok(row) });
             }
-            Taken::Stored(row) => received.typed.files.push(TypedFile { field: name, file: Ok(row) }),
+            Taken::Stored(row) => {
+                received.stored.push(row.id);
+                received.typed.files.push(TypedFile { field: name, file: Ok(row) });
+            }
             Taken::Refused(problem) => received.typed.files.push(TypedFile { field: name, file: Err(problem) }),
             Taken::Over(over) => received.over = Some(over),
             Taken::Lost(error) => received.trouble = Some(error),
@@ -303,11 +397,15 @@ impl Received {
             small: Vec::new(),
             removed: Vec::new(),
             shown: Vec::new(),
+            early: Vec::new(),
             cut: Vec::new(),
             trap: false,
             over: None,
+            stored: Vec::new(),
             spare: None,
             trouble: None,
+            busy: false,
+            share: None,
             too_large: false,
             limit: limit(&entry.form),
         }
@@ -322,6 +420,20 @@ impl Received {
             return Ok(self.submission);
         }
         Ok(*self.spare.insert(visit.web.fresh_submission()))
+    }
+
+    /// Notes that not all was kept of what came at a field.
+    fn cut(&mut self, name: String) {
+        if self.form.field(&name).is_some() && !self.cut.contains(&name) {
+            self.cut.push(name);
+        }
+    }
+
+    /// Throws away the large files that this request stored, unless a registration has them. What stays is reaped.
+    pub(crate) async fn throw_away(&self, visit: &Visit) {
+        for id in &self.stored {
+            let _ = visit.web.inner.desk.store.discard(*id).await;
+        }
     }
 
     /// What the form says about its kept files is no answer: boxes "remove this file", and which files were shown.

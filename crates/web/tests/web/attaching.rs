@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use registration::ports::{Registrations, Uploads};
@@ -212,4 +213,33 @@ async fn another_site_attaches_nothing() {
     assert!(names(&house).await.is_empty());
     // A browser that hides where it comes from knows the link, which is enough.
     assert_eq!(attach_with(&house, &path, file, &[("origin", "null")]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_file_for_a_registration_that_is_erased_meanwhile_leaves_nothing_behind() {
+    let house = House::new().await;
+    let path = registered(&house, Sent::sample(&house.open().await)).await;
+    let id = house.only_registration().await.id;
+    let sent = Sent { parts: Vec::new() }.file("attachment", "visa.pdf", &pdf(400_000));
+    let (request, held) = sent.held(&path, 4);
+    let erased = async {
+        held.read.await.unwrap();
+        assert_eq!(house.store.unclaimed().await.unwrap(), 400_000);
+        house.store.erase(id, &[], house.now()).await.unwrap();
+        held.go.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(house.ask(request), erased);
+    assert_eq!(answer.status, StatusCode::GONE);
+    assert_eq!(house.store.unclaimed().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_came_whole_in_a_body_that_did_not_leaves_nothing_behind() {
+    let house = House::new().await;
+    let path = registered(&house, Sent::sample(&house.open().await)).await;
+    let sent = Sent { parts: Vec::new() }.file("attachment", "visa.pdf", &pdf(400_000));
+    let body = sent.body();
+    let cut = sent.request(&path, &[]).map(|_| Body::from(body[..body.len() - 4].to_vec()));
+    assert_eq!(house.ask(cut).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(house.store.unclaimed().await.unwrap(), 0);
 }

@@ -227,3 +227,55 @@ async fn no_file_is_read_without_a_link_to_its_registration() {
     house.clock.forward(jiff::SignedDuration::from_hours(24 * 31));
     assert_eq!(house.get(&format!("{own}/files/{file}")).await.status, StatusCode::GONE);
 }
+
+#[tokio::test]
+async fn a_file_of_a_form_that_does_not_come_back_leaves_nothing_behind() {
+    let full = [("capacity = 300", "capacity = 1"), ("when_full = \"waiting\"", "when_full = \"closed\"")];
+    let house = House::with(&[&sample(&full)]).await;
+    let late = house.open().await;
+    house.register(&Sent::sample(&house.open().await)).await;
+    assert_eq!(house.send(&with_file(&late, "cv.pdf", &pdf(400_000))).await.status, StatusCode::GONE);
+    assert_eq!(house.store.unclaimed().await.unwrap(), 0, "it is full");
+
+    let house = House::new().await;
+    house.clock.forward(SignedDuration::from_hours(45 * 24));
+    let (request, held) = with_file(&house.open().await, "cv.pdf", &pdf(400_000)).held("/connect/register", 4);
+    let closed = async {
+        held.read.await.unwrap();
+        house.clock.forward(SignedDuration::from_hours(7));
+        held.go.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(house.ask(request), closed);
+    assert_eq!(answer.status, StatusCode::GONE);
+    assert_eq!(house.store.unclaimed().await.unwrap(), 0, "it closed meanwhile");
+}
+
+#[tokio::test]
+async fn a_file_before_the_token_is_asked_for_again_and_not_left_out_in_silence() {
+    for content in [pdf(1000), pdf(400_000)] {
+        let house = House::new().await;
+        let mut sent = with_file(&house.open().await, "cv.pdf", &content);
+        let file = sent.parts.pop().unwrap();
+        sent.parts.insert(1, file);
+        let told = house.send(&sent).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let page = told.text();
+        let error = page.split("id=\"attachment-e\"").nth(1).expect("an error at the field");
+        assert!(error.split("</p>").next().unwrap().contains("Attach a file"), "{page}");
+        assert!(page.contains("value=\"Kamau\""));
+        assert!(house.registrations().await.is_empty());
+        assert_eq!(house.store.unclaimed().await.unwrap(), 0);
+        let form = told.opened();
+        house.register(&with_file(&form, "cv.pdf", &content)).await;
+        assert!(download(&house).await[0].body == content);
+        // Under a form that was registered already it is other content, for nobody knows what it was.
+        let mut again = Sent::sample(&form);
+        again.parts.insert(1, ("attachment".to_owned(), Some("cv.pdf".to_owned()), content));
+        assert_eq!(house.send(&again).await.status, StatusCode::CONFLICT);
+    }
+    // An empty input holds no file.
+    let house = House::new().await;
+    let mut sent = Sent::sample(&house.open().await);
+    sent.parts.insert(1, ("attachment".to_owned(), Some(String::new()), Vec::new()));
+    house.register(&sent).await;
+}

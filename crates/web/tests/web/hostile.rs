@@ -1,10 +1,12 @@
 //! Bodies that no browser sends, and texts that nobody should have to see unescaped.
 
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request, StatusCode};
 use registration::ports::Registrations;
+use tokio::task::JoinHandle;
 
-use crate::house::{BOUNDARY, House, Sent, request};
+use crate::house::{Answer, BOUNDARY, Held, House, Opened, Sent, ask, request};
 
 async fn post(house: &House, content_type: &str, body: &[u8]) -> StatusCode {
     let headers = [("content-type", content_type)];
@@ -101,4 +103,100 @@ async fn what_is_registered_is_what_was_typed() {
     let record = house.store.get(row.id).await.unwrap().unwrap();
     assert_eq!(record.answers["comments"], "one\ntwo\n\nthree");
     assert_eq!(record.answers["phone"], "+254712345678");
+}
+
+/// Nearly as much text as a form may have.
+fn large(form: &Opened) -> Sent {
+    (0..15).fold(Sent::sample(form), |sent, _| sent.and("comments", &"x".repeat(60_000)))
+}
+
+/// Sends a form up to its last bytes; it is read so far when this is over.
+async fn begin(house: &House, sent: &Sent) -> (JoinHandle<Answer>, Held) {
+    let (request, mut held) = sent.held("/connect/register?lang=en", 4);
+    let router = house.router.clone();
+    let answer = tokio::spawn(async move { ask(&router, request).await });
+    (&mut held.read).await.unwrap();
+    (answer, held)
+}
+
+fn from_elsewhere(mut request: Request<Body>) -> Request<Body> {
+    request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 2], 4000))));
+    request
+}
+
+#[tokio::test]
+async fn forms_full_of_texts_are_bounded_in_all_and_those_of_people_pass() {
+    let house = House::new().await;
+    let mut begun = Vec::new();
+    for _ in 0..6 {
+        begun.push(begin(&house, &large(&house.open().await)).await);
+    }
+    let one_more = large(&house.open().await);
+    let refused = house.send(&one_more).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_ne!(refused.header("retry-after"), "");
+    let page = refused.text();
+    assert!(page.contains("value=\"Kamau\""), "what found room comes back");
+    assert!(page.contains("id=\"comments-e\""), "what did not is asked for again");
+    house.register(&Sent::sample(&house.open().await)).await;
+    let elsewhere = house.ask(from_elsewhere(one_more.request("/connect/register?lang=en", &[]))).await;
+    assert_eq!(elsewhere.status, StatusCode::UNPROCESSABLE_ENTITY, "another address has room");
+    for (answer, held) in begun {
+        held.go.send(()).unwrap();
+        assert_eq!(answer.await.unwrap().status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(house.send(&one_more).await.status, StatusCode::UNPROCESSABLE_ENTITY, "they are gone");
+}
+
+#[tokio::test]
+async fn an_answer_holds_its_texts_until_it_is_sent() {
+    let house = House::new().await;
+    let sent = large(&house.open().await);
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        let request = sent.request("/connect/register?lang=en", &[]);
+        answers.push(tower::ServiceExt::oneshot(house.router.clone(), request).await.unwrap());
+    }
+    assert_eq!(house.send(&sent).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    answers.clear();
+    assert_eq!(house.send(&sent).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn little_is_kept_of_texts_without_a_good_token() {
+    let house = House::new().await;
+    let mut begun = Vec::new();
+    for _ in 0..16 {
+        begun.push(begin(&house, &large(&house.open().await).with("form_token", "forged")).await);
+    }
+    for (answer, held) in begun {
+        held.go.send(()).unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        let page = answer.text();
+        assert!(page.contains("value=\"Kamau\"") && page.len() < 256 * 1024, "{}", page.len());
+    }
+    // What people type comes back whole.
+    let comments = "é".repeat(20_000);
+    let sent = Sent::sample(&house.open().await).with("form_token", "forged").with("comments", &comments);
+    let page = house.send(&sent).await.text();
+    assert!(page.contains(&comments) && !page.contains("id=\"comments-e\""));
+    // What does not is asked for again.
+    let sent = sent.and("comments", &"y".repeat(60_000)).with("organization", &"z".repeat(10_000));
+    assert!(house.send(&sent).await.text().contains("id=\"comments-e\""));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_have_no_more_room_than_texts() {
+    let house = House::new().await;
+    let mut sent = Sent::sample(&house.open().await).without("organization");
+    sent.parts.push(("organization".to_owned(), None, b"Caf\xe9".to_vec()));
+    house.register(&sent).await;
+    assert_eq!(house.only_registration().await.organization.as_deref(), Some("Caf\u{fffd}"));
+    let mut sent = Sent::sample(&house.open().await);
+    for _ in 0..15 {
+        // Each of them is shown as three.
+        sent.parts.push(("comments".to_owned(), None, vec![0xff; 60_000]));
+    }
+    assert_eq!(house.send(&sent).await.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

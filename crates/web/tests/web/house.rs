@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use registration::event_file;
 use registration::ids::{EventId, RegistrationId};
@@ -23,6 +23,7 @@ use registration::token::{OrganizerToken, Signer};
 use store_sqlite::SqliteStore;
 use telemetry::Metrics;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 use web::{Limits, Network, UploadQuota, Web, WebSettings, web};
 
@@ -380,6 +381,11 @@ impl Sent {
         body
     }
 
+    /// The same, stopped so many bytes before its end until it is let go.
+    pub(crate) fn held(&self, path: &str, rest: usize) -> (Request<Body>, Held) {
+        held(self.request(path, &[]), &self.body(), rest)
+    }
+
     pub(crate) fn request(&self, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         let mut all = vec![("content-type", content_type.as_str())];
@@ -390,6 +396,28 @@ impl Sent {
         let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
         request(Method::POST, path, &all, body)
     }
+}
+
+/// A body that was stopped before its end.
+pub(crate) struct Held {
+    /// Comes when all before the end was read and worked on.
+    pub(crate) read: oneshot::Receiver<()>,
+    /// Lets the end go.
+    pub(crate) go: oneshot::Sender<()>,
+}
+
+fn held(request: Request<Body>, body: &[u8], rest: usize) -> (Request<Body>, Held) {
+    let ((was_read, read), (go, gone)) = (oneshot::channel(), oneshot::channel());
+    let body = bytes::Bytes::copy_from_slice(body);
+    let (head, tail) = (body.slice(..body.len() - rest), body.slice(body.len() - rest..));
+    let pieces = (0..head.len()).step_by(PIECE).map(move |at| head.slice(at..head.len().min(at + PIECE)));
+    let last = async move {
+        let _ = was_read.send(());
+        let _ = gone.await;
+        tail
+    };
+    let body = Body::from_stream(stream::iter(pieces).chain(stream::once(last)).map(Ok::<_, Infallible>));
+    (request.map(|_| body), Held { read, go })
 }
 
 /// A PDF of about this many bytes, every byte value in it.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;
@@ -115,6 +116,34 @@ async fn a_large_file_of_other_content_is_kept_for_the_new_registration() {
     house.register(&Sent::sample(&asked.opened()).with("last_name", "Otieno")).await;
     let rows = house.registrations().await;
     assert_eq!(house.store.files(rows[0].id).await.unwrap()[0].size, 700_000);
+}
+
+#[tokio::test]
+async fn the_same_form_twice_at_once_with_different_files_is_asked_about() {
+    let house = House::new().await;
+    let form = house.open().await;
+    let held = |name: &str, size| {
+        Sent::sample(&form).file("attachment", name, &pdf(size)).held("/connect/register?lang=en", 4)
+    };
+    let ((slower, go_slower), (faster, go_faster)) = (held("slower.pdf", 400_000), held("faster.pdf", 300_000));
+    let others = async {
+        go_slower.read.await.unwrap();
+        let story = async {
+            // It takes the place of the other one's file …
+            go_faster.read.await.unwrap();
+            go_slower.go.send(()).unwrap();
+            // … which is missed before it registers.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            go_faster.go.send(()).unwrap();
+        };
+        tokio::join!(house.ask(faster), story).0
+    };
+    let (slower, faster) = tokio::join!(house.ask(slower), others);
+    assert_eq!(faster.status, StatusCode::SEE_OTHER, "{}", faster.text());
+    assert_eq!(slower.status, StatusCode::CONFLICT, "{}", slower.text());
+    let row = house.only_registration().await;
+    assert!(slower.text().contains(row.reference.as_str()));
+    assert_eq!(house.store.files(row.id).await.unwrap()[0].name, "faster.pdf");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `GET|POST /{event}/attachments/{token}`: a registrant adds or replaces attachments, until registration closes.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -157,10 +158,17 @@ impl<'a> Attaching<'a> {
         }
         let form = (self.record.form_version, self.form.clone());
         let done = match receive_files(visit, self.entry, form, body, &boundary).await {
-            Ok(received) => self.attach(received).await,
+            Ok(mut received) => {
+                let done = self.attach(&mut received).await;
+                if !is_saved(&done) {
+                    // Nobody comes back for them.
+                    received.throw_away(visit).await;
+                }
+                done
+            }
             Err(broken) => Err(PageError::broken(broken)),
         };
-        if !done.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SEE_OTHER) {
+        if !is_saved(&done) {
             // Only what is stored counts.
             inner.registrations.give_back(visit.client, visit.now());
         }
@@ -168,10 +176,9 @@ impl<'a> Attaching<'a> {
     }
 
     /// Attaches what can be attached, and tells what cannot.
-    async fn attach(&self, received: Received) -> Result<Response<Body>, PageError> {
-        let Received { typed, small, trouble, over, too_large, limit, .. } = received;
+    async fn attach(&self, received: &mut Received) -> Result<Response<Body>, PageError> {
         let (mut problems, mut rows): (Vec<Problem>, Vec<FileRow>) = (Vec::new(), Vec::new());
-        for sent in typed.files {
+        for sent in take(&mut received.typed.files) {
             let kind = match sent.file {
                 _ if !self.fields().any(|field| field.key == sent.field) => ProblemKind::UnknownField,
                 Ok(_) if rows.iter().any(|row| row.field == sent.field) => ProblemKind::Twice,
@@ -183,14 +190,16 @@ impl<'a> Attaching<'a> {
             };
             problems.push(Problem { field: sent.field, kind });
         }
-        if let Some(refused) = self.refused(trouble, over, too_large.then_some(limit), &rows, &small).await {
+        let too_large = received.too_large.then_some(received.limit);
+        let busy = received.busy.then(|| StoreError::Unavailable("too many forms come in at once".to_owned()));
+        if let Some(refused) = self.refused(received.trouble.take().or(busy), received.over, too_large).await {
             return refused;
         }
         if rows.is_empty() {
             let told = if problems.is_empty() { AttachmentsTold::NothingChosen } else { AttachmentsTold::Wrong };
             return self.page(StatusCode::UNPROCESSABLE_ENTITY, Some(told), &problems).await;
         }
-        let files: Vec<NewAttachment> = rows.iter().map(|row| attachment(row, &small)).collect();
+        let files: Vec<NewAttachment> = rows.iter().map(|row| attachment(row, &received.small)).collect();
         match self.store(files).await? {
             Ok(Attached::Done) => {
                 let outcome = if problems.is_empty() { "attached" } else { "attached in part" };
@@ -205,7 +214,7 @@ impl<'a> Attaching<'a> {
                 return self.page(StatusCode::UNPROCESSABLE_ENTITY, Some(AttachmentsTold::Wrong), &problems).await;
             }
             Err(error) => {
-                return match self.refused(Some(error), None, None, &rows, &small).await {
+                return match self.refused(Some(error), None, None).await {
                     Some(refused) => refused,
                     None => Err(PageError::unavailable()),
                 };
@@ -237,8 +246,6 @@ impl<'a> Attaching<'a> {
         trouble: Option<StoreError>,
         over: Option<Over>,
         too_large: Option<u64>,
-        rows: &[FileRow],
-        small: &[(FileId, Vec<u8>)],
     ) -> Option<Result<Response<Body>, PageError>> {
         let (status, told, wait) = match (trouble, over, too_large) {
             (Some(StoreError::Unavailable(reason)), ..) => {
@@ -256,11 +263,6 @@ impl<'a> Attaching<'a> {
             (None, None, Some(limit)) => (StatusCode::PAYLOAD_TOO_LARGE, AttachmentsTold::TooLarge(limit), None),
             (None, None, None) => return None,
         };
-        // Large files that came nevertheless belong to nothing; what stays is reaped.
-        let store = self.visit.web.inner.desk.store.as_ref();
-        for row in rows.iter().filter(|row| !small.iter().any(|(id, _)| *id == row.id)) {
-            let _ = store.discard(row.id).await;
-        }
         let page = self.page(status, Some(told), &[]).await;
         Some(page.map(|mut page| {
             if let Some(wait) = wait {
@@ -269,6 +271,11 @@ impl<'a> Attaching<'a> {
             page
         }))
     }
+}
+
+/// Whether all that was sent is stored.
+fn is_saved(done: &Result<Response<Body>, PageError>) -> bool {
+    done.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SEE_OTHER)
 }
 
 /// A file as the desk takes it.

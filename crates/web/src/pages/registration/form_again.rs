@@ -62,6 +62,9 @@ impl Again<'_> {
             let Some((_, content)) = self.received.small.iter().find(|(id, _)| *id == row.id) else {
                 if self.received.spare.unwrap_or(self.received.submission) == self.submission {
                     kept.push(row.clone());
+                } else {
+                    // It lies under another id than the form's. What stays is reaped.
+                    let _ = self.visit.web.inner.desk.store.discard(row.id).await;
                 }
                 continue;
             };

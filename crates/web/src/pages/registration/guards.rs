@@ -35,7 +35,7 @@ impl Submitted<'_> {
             return Ok(Some(self.ask(StatusCode::FORBIDDEN, Banner::CrossSite, opened, None).await));
         }
         if self.visit.shows {
-            let problems = validate(&self.received.form, &self.received.typed).err().unwrap_or_default();
+            let problems = self.problems();
             let again = self.again(self.received.submission, opened);
             return Ok(Some(again.page(StatusCode::OK, None, &problems).await));
         }

@@ -1,11 +1,14 @@
 //! `POST /{event}/register`: somebody registers.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
+use futures_util::stream;
 use jiff::Timestamp;
 use presentation::urls;
 use registration::form::FieldKind;
@@ -15,15 +18,25 @@ use registration::register::{OpenForm, Outcome, Submission};
 use registration::stored::{FileRow, Page, Status};
 use registration::validate::{Problem, ProblemKind, TypedFile, validate};
 use telemetry::RegistrationOutcome;
+use tokio::time::sleep;
 
 use super::form_again::Again;
 use crate::errors::{PageError, RETRY_AFTER};
 use crate::events::Entry;
 use crate::face::{Banner, StatePage};
+use crate::limits::Share;
 use crate::multipart::{Pass, Received, boundary, receive};
 use crate::origin::{Origin, origin};
 use crate::state::Web;
 use crate::visit::{Params, Visit, redirect};
+
+/// Bytes of an answer that are given out at once.
+const ANSWERED: usize = 16 * 1024;
+
+/// How often, and after what pause each time, a form looks for the registration of another send of it that has replaced its
+/// upload: that one is about to register.
+const LOOKS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often a registration is tried again when the same form, sent several times at once, has replaced its uploads.
 const RACES: u32 = 50;
@@ -47,7 +60,27 @@ async fn submit(visit: &Visit, entry: &Arc<Entry>, request: Request) -> Result<R
     let unreadable = || PageError::state(StatusCode::BAD_REQUEST, StatePage::Unreadable);
     let boundary = boundary(&parts.headers).ok_or_else(unreadable)?;
     let received = receive(visit, entry, body, &boundary).await.map_err(PageError::broken)?;
-    Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() }.judge().await
+    let mut submitted = Submitted { visit, entry, received, origin, counted: false, kept: Vec::new() };
+    let done = submitted.judge().await;
+    if done.is_err() {
+        // No form comes back that would have the files.
+        submitted.received.throw_away(visit).await;
+    }
+    Ok(hold(done?, submitted.received.share.take()).await)
+}
+
+/// The answer, which has the form's texts in it again: their room is given back when it is sent.
+async fn hold(answer: Response<Body>, share: Option<Share>) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    // It is in memory as a whole, so nothing is waited for and nothing copied.
+    let page = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, page.len().into());
+    // In pieces, for the server copies what it is given.
+    let pieces = (0..page.len()).step_by(ANSWERED).map(move |at| {
+        let _held = &share;
+        Ok::<_, Infallible>(page.slice(at..page.len().min(at + ANSWERED)))
+    });
+    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
 }
 
 fn count(web: &Web, entry: &Entry, outcome: RegistrationOutcome) {
@@ -67,7 +100,7 @@ pub(super) struct Submitted<'a> {
 }
 
 impl Submitted<'_> {
-    async fn judge(mut self) -> Result<Response<Body>, PageError> {
+    async fn judge(&mut self) -> Result<Response<Body>, PageError> {
         let now = self.visit.now();
         let opened = match self.received.pass {
             Pass::Good(token) | Pass::Expired(token) => token.opened,
@@ -77,6 +110,12 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Refused);
             let closed = PageError::closed(self.entry.event.phase(now), StatusCode::FORBIDDEN);
             return Err(closed.unwrap_or_else(PageError::bug));
+        }
+        if self.received.busy {
+            // Without a good token nobody knows whose answers these are, nor under which form they would come back.
+            let Pass::Good(_) = self.received.pass else { return Err(PageError::unavailable()) };
+            let problems = self.problems_of_left_out();
+            return Ok(self.unavailable("too many forms come in at once", opened, &problems).await);
         }
         match self.received.pass {
             Pass::Good(_) => {}
@@ -111,7 +150,7 @@ impl Submitted<'_> {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&self.problems_of_cut(), opened).await);
         }
-        let lost = self.problems_of_lost();
+        let lost = self.problems_of_missing();
         if !lost.is_empty() && !self.is_registered().await? {
             self.count(RegistrationOutcome::Invalid);
             return Ok(self.invalid(&lost, opened).await);
@@ -158,16 +197,33 @@ impl Submitted<'_> {
     /// Takes uploads of the same content in place of those that are gone. False if there is nothing to try again with.
     async fn take_the_same(&mut self) -> Result<bool, StoreError> {
         let store = self.visit.web.inner.desk.store.as_ref();
-        let mut taken = false;
+        let (mut taken, mut replaced) = (false, false);
         for other in store.kept(self.received.submission).await? {
             let mine = self.received.typed.files.iter_mut().filter_map(|file| file.file.as_mut().ok());
-            for row in mine.filter(|row| row.field == other.field && row.sha256 == other.sha256) {
-                taken |= row.id != other.id;
-                *row = other.clone();
+            for row in mine.filter(|row| row.field == other.field && row.id != other.id) {
+                if row.sha256 == other.sha256 {
+                    *row = other.clone();
+                    taken = true;
+                } else {
+                    replaced = true;
+                }
             }
         }
         // Where it is gone because it was adopted, the registration is there.
-        Ok(taken || store.by_submission(self.received.submission).await?.is_some())
+        if taken || store.by_submission(self.received.submission).await?.is_some() {
+            return Ok(true);
+        }
+        // Other content took its place. Whoever sent that is answered first, so that nobody is told that nothing is
+        // registered while it is being registered.
+        let mut looks = if replaced { LOOKS } else { 0 };
+        while looks > 0 {
+            looks -= 1;
+            sleep(PAUSE).await;
+            if store.by_submission(self.received.submission).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether this form was already registered: that result is shown for ever, closed or not.
@@ -279,12 +335,18 @@ impl Submitted<'_> {
     /// The token is too old or not ours: the same answers under a fresh one.
     async fn expired(&self, submission: SubmissionId) -> Response<Body> {
         self.count(RegistrationOutcome::Refused);
-        self.again(submission, self.visit.now()).page(StatusCode::FORBIDDEN, Some(Banner::Expired), &[]).await
+        let problems = self.problems_of_left_out();
+        self.again(submission, self.visit.now()).page(StatusCode::FORBIDDEN, Some(Banner::Expired), &problems).await
     }
 
     /// The store failed. When it is only away, the form comes back.
     async fn trouble(&self, error: StoreError, opened: Timestamp) -> Result<Response<Body>, PageError> {
         let StoreError::Unavailable(reason) = error else { return Err(error.into()) };
+        Ok(self.unavailable(&reason, opened, &[]).await)
+    }
+
+    /// The form comes back, to be sent again in a moment.
+    async fn unavailable(&self, reason: &str, opened: Timestamp, problems: &[Problem]) -> Response<Body> {
         self.count(RegistrationOutcome::Unavailable);
         tracing::warn!(
             event = self.entry.event.slug,
@@ -293,21 +355,35 @@ impl Submitted<'_> {
             "a registration cannot be stored"
         );
         let again = self.again(self.received.submission, opened);
-        let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), &[]).await;
+        let mut response = again.page(StatusCode::SERVICE_UNAVAILABLE, Some(Banner::Unavailable), problems).await;
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        Ok(response)
+        response
     }
 
-    /// Problems of a form that showed a kept file which is gone (abandoned uploads are thrown away after a day): it must
-    /// be chosen again, or nobody would learn that it is missing. Empty if none is gone.
-    fn problems_of_lost(&self) -> Vec<Problem> {
-        let Received { form, typed, shown, removed, .. } = &self.received;
+    /// What is wrong with the answers. A file that came before the form's token was not read, so nothing is wrong with it but
+    /// that it is not there.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let Received { form, typed, early, .. } = &self.received;
+        let mut problems = validate(form, typed).err().unwrap_or_default();
+        for problem in problems.iter_mut().filter(|problem| early.contains(&problem.field)) {
+            if matches!(problem.kind, ProblemKind::File(_)) {
+                problem.kind = ProblemKind::FileMissing;
+            }
+        }
+        problems
+    }
+
+    /// Problems of a form without a file that somebody takes for sent: it showed a kept file which is gone (abandoned
+    /// uploads are thrown away after a day), or the file came before the form's token. It must be chosen again, or nobody
+    /// would learn that it is missing. Empty if none is.
+    fn problems_of_missing(&self) -> Vec<Problem> {
+        let Received { typed, shown, removed, early, .. } = &self.received;
         let sent = |key: &str| typed.files.iter().any(|file| file.field == key);
         let lost: Vec<&String> = shown.iter().filter(|key| !removed.contains(key) && !sent(key)).collect();
-        if lost.is_empty() {
+        if lost.is_empty() && early.is_empty() {
             return Vec::new();
         }
-        let mut problems = validate(form, typed).err().unwrap_or_default();
+        let mut problems = self.problems();
         for key in lost {
             if !problems.iter().any(|problem| problem.field == *key) {
                 problems.push(Problem { field: key.clone(), kind: ProblemKind::FileMissing });
@@ -316,11 +392,17 @@ impl Submitted<'_> {
         problems
     }
 
+    /// Fields of a form that comes back without all that was typed there: they say that they want it again.
+    fn problems_of_left_out(&self) -> Vec<Problem> {
+        let left_out = self.received.cut.iter();
+        left_out.map(|field| Problem { field: field.clone(), kind: ProblemKind::Missing }).collect()
+    }
+
     /// Problems of a form with a text so long that its end was not kept: that text is too long, whatever the form says.
     fn problems_of_cut(&self) -> Vec<Problem> {
-        let Received { form, typed, cut, .. } = &self.received;
-        let mut problems = validate(form, typed).err().unwrap_or_default();
-        for name in cut.iter().filter(|name| form.field(name).is_some()) {
+        let Received { form, cut, .. } = &self.received;
+        let mut problems = self.problems();
+        for name in cut {
             let most = match form.field(name).map(|field| &field.kind) {
                 Some(FieldKind::Text { max, .. } | FieldKind::Textarea { max }) => *max,
                 _ => 200,
