@@ -29,9 +29,9 @@ const HEAD: usize = 64 * 1_024;
 const STREAMS: u32 = 8;
 
 /// Most bytes that a client of HTTP/2 may send before we have read them, in one request and on a connection: so much of a
-/// connection may lie in memory. On a line with a round trip of 400 ms a file still comes with 320 kB/s.
-const STREAM_WINDOW: u32 = 128 * 1_024;
-const CONNECTION_WINDOW: u32 = 256 * 1_024;
+/// connection may lie in memory. On a line with a round trip of 800 ms a file still comes with 480 kB/s.
+const STREAM_WINDOW: u32 = 384 * 1_024;
+const CONNECTION_WINDOW: u32 = 512 * 1_024;
 
 /// Listens at the address that the setting `name` gave.
 pub(crate) fn bind(settings: &Settings, name: &str, address: SocketAddr) -> Outcome<TcpListener> {

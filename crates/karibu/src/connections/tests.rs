@@ -349,5 +349,5 @@ async fn little_of_http2_lies_unread_in_memory() {
             _ => {}
         }
     }
-    assert_eq!((streams, stream_window, connection_window), (8, 128 * 1_024, 256 * 1_024));
+    assert_eq!((streams, stream_window, connection_window), (8, 384 * 1_024, 512 * 1_024));
 }
