@@ -15,7 +15,6 @@ use registration::answers::Answers;
 use registration::form::Form;
 use registration::ids::RegistrationId;
 use registration::notification::{Kind, LeasedMail};
-use registration::places::PlaceCount;
 use registration::ports::{StoreError, StoreResult};
 use registration::stored::{Dossier, Record, Status};
 use registration::validate::file_fields;
@@ -191,7 +190,7 @@ impl Desk {
             entries: &entries,
             window: mail.window.map(|window| Window { starts: window.starts, ends: window.ends, part: mail.part }),
             summary: &summary,
-            places: &self.places(mail).await?,
+            places: &store.places(mail.event).await?,
             rows: &rows,
             signer,
         }))
@@ -217,7 +216,7 @@ impl Desk {
             urls.absolute(&urls::in_language(&path, mail.language))
         });
         let attach_link = attach_link.as_deref();
-        let places = if record.status == Status::Waiting { self.places(mail).await? } else { Vec::new() };
+        let places = if record.status == Status::Waiting { store.places(mail.event).await? } else { Vec::new() };
         Ok(confirmation(&ConfirmationMail {
             envelope,
             kind: mail.kind,
@@ -226,12 +225,6 @@ impl Desk {
             places: &places,
             attach_link,
         }))
-    }
-
-    /// Limited places of the mail's event.
-    async fn places(&self, mail: &LeasedMail) -> StoreResult<Vec<PlaceCount>> {
-        let pulse = self.notifier.store.pulse().await?.into_iter().find(|pulse| pulse.id == mail.event);
-        Ok(pulse.map(|pulse| pulse.places).unwrap_or_default())
     }
 
     /// What is known of the registrations that a mail tells of, each with the form it answered; those that are gone are left

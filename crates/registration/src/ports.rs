@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{EventId, FileId, MailId, RegistrationId, SubmissionId};
 use crate::notification::{LeasedMail, Made, MailRow, MailState, NewMail, NewNotification, PendingNotification};
+use crate::places::PlaceCount;
 use crate::reference::Reference;
 use crate::stored::{
     Change, Dossier, Erasure, EventImport, EventPulse, Existing, FileChange, FileRow, HistoryRow, Imported, KeptData,
@@ -66,6 +67,11 @@ pub trait Events: Send + Sync {
     async fn form(&self, event: EventId, version: i32) -> StoreResult<Option<serde_json::Value>>;
     /// What changes from second to second, of all events, in one cheap read.
     async fn pulse(&self) -> StoreResult<Vec<EventPulse>>;
+    /// Limited places of one event and of its options, as they are now; none if there is no such event.
+    async fn places(&self, event: EventId) -> StoreResult<Vec<PlaceCount>> {
+        let pulse = self.pulse().await?.into_iter().find(|pulse| pulse.id == event);
+        Ok(pulse.map(|pulse| pulse.places).unwrap_or_default())
+    }
 }
 
 /// Registrations.

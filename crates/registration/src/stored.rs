@@ -1,9 +1,14 @@
 //! What the store keeps and gives back.
 
+mod change;
+
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
+pub use self::change::{Change, Erasure, FileChange, HistoryRow, StatusChange};
 use crate::attachment::Media;
 use crate::event::WhenFull;
 use crate::ids::{EventId, FileId, RegistrationId, SubmissionId};
@@ -308,75 +313,6 @@ pub struct Record {
     pub erased_at: Option<Timestamp>,
 }
 
-/// A change of status about to be written, in one transaction.
-#[derive(Clone, Debug)]
-pub struct StatusChange {
-    /// Key.
-    pub id: RegistrationId,
-    /// Its status now; if it is another one, nothing is written.
-    pub from: Status,
-    /// Its status then.
-    pub to: Status,
-    /// Counters of places to give back to, in the order of [`crate::places::needed`]; those without a limit are left out.
-    pub places: Vec<PlaceKey>,
-    /// Changes of the counts.
-    pub summary: Vec<SummaryDelta>,
-    /// Notifications to write.
-    pub notifications: Vec<NewNotification>,
-    /// Now.
-    pub at: Timestamp,
-}
-
-/// Files about to be added to a registration or to replace others, in one transaction.
-#[derive(Clone, Debug)]
-pub struct FileChange {
-    /// Key.
-    pub id: RegistrationId,
-    /// When the registration last changed as it was read; if it is another time, nothing is written.
-    pub unchanged_since: Timestamp,
-    /// The answers with the files in them.
-    pub answers: serde_json::Value,
-    /// The files; each replaces what its field had.
-    pub files: Vec<NewAttachment>,
-    /// Notifications to write.
-    pub notifications: Vec<NewNotification>,
-    /// Now.
-    pub at: Timestamp,
-}
-
-/// What came of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is written.
-    Done,
-    /// The registration is not as the change expects it, or not there; nothing was written.
-    Stale,
-    /// An upload to adopt is not there any more; nothing was written.
-    UploadGone(FileId),
-}
-
-/// What came of erasing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Erasure {
-    /// Everything about the person is erased. These mails told of it: composed copies of them have to go, too.
-    Done(Vec<String>),
-    /// It was erased before.
-    Already(Timestamp),
-    /// There is no such registration.
-    Unknown,
-}
-
-/// A row of a registration's history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryRow {
-    /// When.
-    pub at: Timestamp,
-    /// What happened: `registered`, a status, `attached`, `erased`.
-    pub action: String,
-    /// More about it; no answer and no address.
-    pub detail: Option<String>,
-}
-
 /// What is kept of an event's registrants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeptData {
@@ -421,6 +357,29 @@ pub struct Dossier {
     /// References of other registrations of the same event that are alive and have the same address, or the same name and
     /// organisation; oldest first, 10 at most.
     pub same_person: Vec<Reference>,
+}
+
+impl Dossier {
+    /// Puts together what a store found of the registrations with these ids, in their order; those without a record are left
+    /// out.
+    pub fn of(
+        ids: &[RegistrationId],
+        records: Vec<Record>,
+        files: Vec<(RegistrationId, FileRow)>,
+        same_person: Vec<(RegistrationId, Reference)>,
+    ) -> Vec<Self> {
+        let mut found: HashMap<RegistrationId, Self> = records
+            .into_iter()
+            .map(|record| (record.id, Self { record, files: Vec::new(), same_person: Vec::new() }))
+            .collect();
+        for (id, file) in files {
+            found.entry(id).and_modify(|dossier| dossier.files.push(file));
+        }
+        for (id, reference) in same_person {
+            found.entry(id).and_modify(|dossier| dossier.same_person.push(reference));
+        }
+        ids.iter().filter_map(|id| found.remove(id)).collect()
+    }
 }
 
 /// A stored file, of an upload or of a registration, without its content.

@@ -1,7 +1,5 @@
 //! What an organiser is told of registrations, for many at once: three statements, because each is a round trip.
 
-use std::collections::HashMap;
-
 use registration::ids::RegistrationId;
 use registration::ports::StoreResult;
 use registration::reference::Reference;
@@ -27,44 +25,34 @@ pub(crate) async fn read(store: &PostgresStore, ids: &[RegistrationId]) -> Store
          from registration where id = any ($1)",
         &asked
     );
-    let mut records = HashMap::with_capacity(ids.len());
-    for row in rows.fetch_all(&store.pool).await.map_err(store_error)? {
-        let record = row.into_record()?;
-        records.insert(record.id, record);
-    }
-    let (mut files, mut same) = (files(store, &asked).await?, same_person(store, &asked).await?);
-    let dossiers = ids.iter().filter_map(|id| {
-        Some(Dossier {
-            record: records.remove(id)?,
-            files: files.remove(id).unwrap_or_default(),
-            same_person: same.remove(id).unwrap_or_default(),
-        })
-    });
-    Ok(dossiers.collect())
+    let records = rows.fetch_all(&store.pool).await.map_err(store_error)?;
+    let records = records.into_iter().map(RecordColumns::into_record).collect::<StoreResult<_>>()?;
+    Ok(Dossier::of(ids, records, files(store, &asked).await?, same_person(store, &asked).await?))
 }
 
-async fn files(store: &PostgresStore, asked: &[Uuid]) -> StoreResult<HashMap<RegistrationId, Vec<FileRow>>> {
+async fn files(store: &PostgresStore, asked: &[Uuid]) -> StoreResult<Vec<(RegistrationId, FileRow)>> {
     let rows = sqlx::query!(
         "select registration_id, id, field, name, media, size, sha256 from attachment
          where registration_id = any ($1) order by id",
         asked
     );
-    let mut files: HashMap<_, Vec<_>> = HashMap::new();
-    for row in rows.fetch_all(&store.pool).await.map_err(store_error)? {
-        let file = FileColumns {
-            id: row.id,
-            field: row.field,
-            name: row.name,
-            media: row.media,
-            size: row.size,
-            sha256: row.sha256,
-        };
-        files.entry(RegistrationId(row.registration_id)).or_default().push(file.into_row()?);
-    }
-    Ok(files)
+    let rows = rows.fetch_all(&store.pool).await.map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| {
+            let columns = FileColumns {
+                id: row.id,
+                field: row.field,
+                name: row.name,
+                media: row.media,
+                size: row.size,
+                sha256: row.sha256,
+            };
+            Ok((RegistrationId(row.registration_id), columns.into_row()?))
+        })
+        .collect()
 }
 
-async fn same_person(store: &PostgresStore, asked: &[Uuid]) -> StoreResult<HashMap<RegistrationId, Vec<Reference>>> {
+async fn same_person(store: &PostgresStore, asked: &[Uuid]) -> StoreResult<Vec<(RegistrationId, Reference)>> {
     // Two searches for each, each by its index.
     let rows = sqlx::query!(
         r#"select one.id as "asked_for!", same.reference as "reference!"
@@ -82,9 +70,6 @@ async fn same_person(store: &PostgresStore, asked: &[Uuid]) -> StoreResult<HashM
            where one.id = any ($1) order by one.id, same.id"#,
         asked
     );
-    let mut same: HashMap<_, Vec<_>> = HashMap::new();
-    for row in rows.fetch_all(&store.pool).await.map_err(store_error)? {
-        same.entry(RegistrationId(row.asked_for)).or_default().push(reference(&row.reference)?);
-    }
-    Ok(same)
+    let rows = rows.fetch_all(&store.pool).await.map_err(store_error)?;
+    rows.into_iter().map(|row| Ok((RegistrationId(row.asked_for), reference(&row.reference)?))).collect()
 }

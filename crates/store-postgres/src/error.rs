@@ -20,23 +20,28 @@ pub(crate) fn sessions_are_suspect() -> bool {
 }
 
 /// Whether an error is the session's own: it broke, its server goes down, or it may not write. Another one may do.
-pub(crate) fn is_of_the_session(error: &sqlx::Error) -> bool {
-    let useless = match error {
+fn is_of_the_session(error: &sqlx::Error) -> bool {
+    match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => true,
         sqlx::Error::Database(error) => {
             matches!(error.code().as_deref(), Some("25006" | "57P01" | "57P02" | "57P05" | "08003" | "08006"))
         }
         _ => false,
-    };
-    if useless {
+    }
+}
+
+/// Remembers if an error was the session's own. Gives whether it was.
+pub(crate) fn suspect(error: &sqlx::Error) -> bool {
+    let suspect = is_of_the_session(error);
+    if suspect {
         *USELESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
-    useless
+    suspect
 }
 
 /// What an error of sqlx means.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
-    is_of_the_session(&error);
+    suspect(&error);
     match error {
         sqlx::Error::Database(error) => database_error(&*error),
         sqlx::Error::PoolTimedOut => unavailable("no connection in time"),

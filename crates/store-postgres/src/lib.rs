@@ -32,7 +32,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use crate::error::{is_of_the_session, store_error};
+use crate::error::{store_error, suspect};
 use crate::gauges::SlowGauges;
 pub use crate::transfer::{Ground, PostgresImport, PostgresSnapshot, TableImport};
 
@@ -173,7 +173,7 @@ impl PostgresStore {
         let begun = tokio::spawn(async move {
             match pool.begin().await {
                 // Trusted, and broken: nothing was asked of it yet, so the next one does as well.
-                Err(error) if is_of_the_session(&error) => pool.begin().await,
+                Err(error) if suspect(&error) => pool.begin().await,
                 begun => begun,
             }
         });

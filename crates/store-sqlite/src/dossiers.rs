@@ -1,8 +1,6 @@
 //! What an organiser is told of registrations, for many at once: three statements, because each is handed to SQLite's
 //! thread and back.
 
-use std::collections::HashMap;
-
 use registration::ids::RegistrationId;
 use registration::ports::StoreResult;
 use registration::reference::Reference;
@@ -28,44 +26,34 @@ pub(crate) async fn read(store: &SqliteStore, ids: &[RegistrationId]) -> StoreRe
          from registration where id in (select unhex(value) from json_each(?))"#,
         asked
     );
-    let mut records = HashMap::with_capacity(ids.len());
-    for row in rows.fetch_all(&store.readers).await.map_err(store_error)? {
-        let record = row.into_record()?;
-        records.insert(record.id, record);
-    }
-    let (mut files, mut same) = (files(store, &asked).await?, same_person(store, &asked).await?);
-    let dossiers = ids.iter().filter_map(|id| {
-        Some(Dossier {
-            record: records.remove(id)?,
-            files: files.remove(id).unwrap_or_default(),
-            same_person: same.remove(id).unwrap_or_default(),
-        })
-    });
-    Ok(dossiers.collect())
+    let records = rows.fetch_all(&store.readers).await.map_err(store_error)?;
+    let records = records.into_iter().map(RecordColumns::into_record).collect::<StoreResult<_>>()?;
+    Ok(Dossier::of(ids, records, files(store, &asked).await?, same_person(store, &asked).await?))
 }
 
-async fn files(store: &SqliteStore, asked: &str) -> StoreResult<HashMap<RegistrationId, Vec<FileRow>>> {
+async fn files(store: &SqliteStore, asked: &str) -> StoreResult<Vec<(RegistrationId, FileRow)>> {
     let rows = sqlx::query!(
         r#"select registration_id as "registration_id!: Uuid", id, field, name, media, size, sha256 from attachment
            where registration_id in (select unhex(value) from json_each(?)) order by id"#,
         asked
     );
-    let mut files: HashMap<_, Vec<_>> = HashMap::new();
-    for row in rows.fetch_all(&store.readers).await.map_err(store_error)? {
-        let file = FileColumns {
-            id: row.id,
-            field: row.field,
-            name: row.name,
-            media: row.media,
-            size: row.size,
-            sha256: row.sha256,
-        };
-        files.entry(RegistrationId(row.registration_id)).or_default().push(file.into_row()?);
-    }
-    Ok(files)
+    let rows = rows.fetch_all(&store.readers).await.map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| {
+            let columns = FileColumns {
+                id: row.id,
+                field: row.field,
+                name: row.name,
+                media: row.media,
+                size: row.size,
+                sha256: row.sha256,
+            };
+            Ok((RegistrationId(row.registration_id), columns.into_row()?))
+        })
+        .collect()
 }
 
-async fn same_person(store: &SqliteStore, asked: &str) -> StoreResult<HashMap<RegistrationId, Vec<Reference>>> {
+async fn same_person(store: &SqliteStore, asked: &str) -> StoreResult<Vec<(RegistrationId, Reference)>> {
     // Two searches for each, each by its index.
     let rows = sqlx::query!(
         r#"with one as (
@@ -85,9 +73,6 @@ async fn same_person(store: &SqliteStore, asked: &str) -> StoreResult<HashMap<Re
            where place <= 10 order by asked_for, place"#,
         asked
     );
-    let mut same: HashMap<_, Vec<_>> = HashMap::new();
-    for row in rows.fetch_all(&store.readers).await.map_err(store_error)? {
-        same.entry(RegistrationId(row.asked_for)).or_default().push(reference(&row.reference)?);
-    }
-    Ok(same)
+    let rows = rows.fetch_all(&store.readers).await.map_err(store_error)?;
+    rows.into_iter().map(|row| Ok((RegistrationId(row.asked_for), reference(&row.reference)?))).collect()
 }

@@ -7,8 +7,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use presentation::{answers, urls};
 use registration::answers::{Answer, Answers};
-use registration::places::{self, PlaceCount};
-use registration::ports::{Store, StoreResult};
+use registration::places;
 use registration::stored::Status;
 use registration::token::TokenError;
 use registration::validate::file_fields;
@@ -54,7 +53,9 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         && visit.now() < entry.event.closes_at();
     let lack = match record.shown_status {
         Status::Waiting => {
-            answers::lack(&places::lack(&form, &given, &limited(store, entry).await?), &form, shell.words)
+            // Not the catalogue's, which are a second old: the last place may just have been taken.
+            let limited = store.places(entry.id).await?;
+            answers::lack(&places::lack(&form, &given, &limited), &form, shell.words)
         }
         _ => String::new(),
     };
@@ -76,10 +77,4 @@ async fn page(visit: &Visit, entry: &Entry, token: &str) -> Result<Response<Body
         to_follow: &to_follow,
     };
     Ok(visit.html(StatusCode::OK, registered_page(&shell, &face)))
-}
-
-/// Limited places as they are now: the catalogue's are a second old, and the last one may just have been taken.
-async fn limited(store: &dyn Store, entry: &Entry) -> StoreResult<Vec<PlaceCount>> {
-    let pulse = store.pulse().await?.into_iter().find(|pulse| pulse.id == entry.id);
-    Ok(pulse.map(|pulse| pulse.places).unwrap_or_default())
 }
