@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod letters;
 pub mod observatory;
 pub mod postgres;
+pub mod redis;
 pub mod registrant;
 pub mod serve;
 pub mod smtp;
