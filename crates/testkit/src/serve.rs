@@ -147,6 +147,7 @@ impl Served {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("KARIBU_DATA_DIR", self.data())
+            .env("KARIBU_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
             .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
             .stdin(Stdio::null())
             .output()
