@@ -54,7 +54,8 @@ volume() {
 # give CONSUMER UID NAME VALUE
 give() {
   volume "$1" "$2"
-  printf '%s' "$4" | put "$secrets/$1/$3" 0400 "$2:$2"
+  # Not through a pipe: what a pipe's end notes in `changed` is lost.
+  put "$secrets/$1/$3" 0400 "$2:$2" < <(printf '%s' "$4")
 }
 
 # give_file CONSUMER UID NAME FILE
@@ -63,11 +64,12 @@ give_file() {
   put "$secrets/$1/$3" 0400 "$2:$2" <"$4"
 }
 
-# share VOLUME WRITER READERS: files made in it belong to the readers' group.
+# share FOLDER MODE WRITER READERS: a volume of two parts. The writer runs in the readers' group.
 share() {
   local folder=/shared/$1
-  if [ "$(stat -c '%a %u:%g' "$folder")" != "2750 $2:$3" ]; then
-    chown "$2:$3" "$folder"
-    chmod 2750 "$folder"
+  mkdir -p "$folder"
+  if [ "$(stat -c '%a %u:%g' "$folder")" != "${2#0} $3:$4" ]; then
+    chown "$3:$4" "$folder"
+    chmod "$2" "$folder"
   fi
 }

@@ -38,7 +38,7 @@ read_settings() {
       refuse "KARIBU_MAIL_FROM is no sender: it looks like register@example.org or 'Connect <register@example.org>'"
   fi
   if [ -n "$backup_key" ]; then
-    age -r "$backup_key" -o /dev/null </dev/null 2>/dev/null ||
+    [[ $backup_key == age1* ]] && age -r "$backup_key" -o /dev/null </dev/null 2>/dev/null ||
       refuse "KARIBU_BACKUP_KEY is no public key of age: it begins with age1 (age-keygen -y karibu.key prints it); never set the private one"
   fi
 }
