@@ -107,7 +107,8 @@ def login_check(login):
 
     def check(_server, _session, _envelope, _mechanism, data):
         given = (data.login or b"") + b":" + (data.password or b"")
-        return AuthResult(success=hmac.compare_digest(given, login.encode()))
+        # Not handled: a refusal is still to be said.
+        return AuthResult(success=hmac.compare_digest(given, login.encode()), handled=False)
 
     return check
 

@@ -27,8 +27,6 @@ read_settings() {
       refuse "KARIBU_MAIL_FROM is missing: with KARIBU_SMTP_URL set, say whom mails come from, such as 'Connect <register@example.org>'"
     [ -n "$backup_key" ] ||
       refuse "KARIBU_BACKUP_KEY is missing: make a key on another machine (age-keygen -o karibu.key), keep it there, and set its public half, age1…"
-    [ -n "${KARIBU_ONCALL:-}" ] || warn "KARIBU_ONCALL is not set: nobody is written to when something breaks"
-    [ -n "${KARIBU_ORGANIZERS:-}" ] || warn "KARIBU_ORGANIZERS is not set: the sample event's registrations are told to nobody"
   fi
 
   addresses KARIBU_ONCALL "${KARIBU_ONCALL:-}"
@@ -40,6 +38,10 @@ read_settings() {
   if [ -n "$backup_key" ]; then
     [[ $backup_key == age1* ]] && age -r "$backup_key" -o /dev/null </dev/null 2>/dev/null ||
       refuse "KARIBU_BACKUP_KEY is no public key of age: it begins with age1 (age-keygen -y karibu.key prints it); never set the private one"
+  fi
+  if [ "$demo" = off ]; then
+    [ -n "${KARIBU_ONCALL:-}" ] || warn "KARIBU_ONCALL is not set: nobody is written to when something breaks"
+    [ -n "${KARIBU_ORGANIZERS:-}" ] || warn "KARIBU_ORGANIZERS is not set: the sample event's registrations are told to nobody"
   fi
 }
 
