@@ -1,6 +1,7 @@
-//! The parts of a cluster together, as plain processes: nginx, two webs, PostgreSQL.
+//! Many processes that share the work: webs and notifiers on one PostgreSQL, with Redis between them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod house;
-mod nginx;
+mod roles;
+mod wake_ups;
