@@ -4,13 +4,13 @@ use testkit::letters::{Letter, letters};
 use testkit::nginx::Nginx;
 use testkit::postgres::{Database, database};
 use testkit::registrant::Registrant;
-use testkit::serve::{Served, wait_for};
+use testkit::serve::{Served, free_port, wait_for};
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_karibu");
 
 /// Signs links, the same on all webs.
-const KEY: &str = "a key of the tests, longer than 32 characters";
+const KEY: &str = "a key of the tests longer than 32 characters";
 
 /// Everything that runs.
 pub(crate) struct House {
@@ -49,7 +49,11 @@ impl House {
             all.extend(settings);
             served.push(Served::start(BINARY, &all).await);
         }
-        let ports: Vec<u16> = served.iter().map(Served::port).collect();
+        let mut ports: Vec<u16> = served.iter().map(Served::port).collect();
+        if ports.is_empty() {
+            // Where nobody listens.
+            ports.push(free_port());
+        }
         Self { nginx: nginx.in_front_of(&ports).await, webs: served, database: None }
     }
 
@@ -74,6 +78,6 @@ impl House {
 
     /// How many registrations there are.
     pub(crate) async fn registrations(&self) -> i64 {
-        self.database.as_ref().unwrap().number("select count(*) from registrations").await
+        self.database.as_ref().unwrap().number("select count(*) from registration").await
     }
 }

@@ -87,7 +87,7 @@ async fn fill_in(browser: &Browser, house: &House, path: &str) {
         browser.type_into(name, text).await;
     }
     for (name, value) in
-        [("country", "MG"), ("category", "student"), ("attendance", "online"), ("visa_letter", "no")]
+        [("country", "MG"), ("category", "student"), ("attendance", "online")]
     {
         browser.choose(name, value).await;
     }
