@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # The same files on another host, by rsync over ssh. Included by karibu-backup.
 #
-# KARIBU_BACKUP_TARGET is ssh://user@host[:port]/folder; the key and the host's public key are the secrets ssh_key and
-# ssh_known_hosts. What changed stands in a list until it is over there: a removed file is removed there, too, but nothing
-# else ever is, so that a host that lost its backups cannot take the others along.
+# KARIBU_BACKUP_TARGET is ssh://user@host[:port]/folder. The service makes its own key, says its public half, and keeps to the
+# host key that it met first. What changed stands in a list until it is over there: a removed file is removed there, too, but
+# nothing else ever is, so that a machine that lost its backups does not take the others along.
 
 target=${KARIBU_BACKUP_TARGET:-}
 
@@ -31,11 +31,10 @@ target_settings() {
   [[ $target =~ ^ssh://([^@/]+@[^:/]+)(:([0-9]+))?(/.+)$ ]] ||
     refuse "KARIBU_BACKUP_TARGET cannot be read: it looks like ssh://user@host:22/folder"
   remote=${BASH_REMATCH[1]}:${BASH_REMATCH[4]%/}/
-  export RSYNC_RSH="ssh -i $secrets/ssh_key -p ${BASH_REMATCH[3]:-22} -o UserKnownHostsFile=$secrets/ssh_known_hosts \
--o StrictHostKeyChecking=yes -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
-  for name in ssh_key ssh_known_hosts; do
-    [ -r "$secrets/$name" ] || refuse "KARIBU_BACKUP_TARGET is set, but the secret $secrets/$name is missing: see docs/backup.md"
-  done
+  local port=${BASH_REMATCH[3]:-22}
+  [ -s "$spool/ssh_key" ] || ssh-keygen -q -t ed25519 -N '' -C karibu-backup -f "$spool/ssh_key"
+  export RSYNC_RSH="ssh -i $spool/ssh_key -p $port -o UserKnownHostsFile=$spool/ssh_known_hosts -o StrictHostKeyChecking=accept-new \
+-o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o LogLevel=ERROR"
 }
 
 # copy_over LIST OPTION…

@@ -34,6 +34,7 @@ service() {
   trap stop TERM INT
   say "backups are encrypted for $(recipient) and kept for $keep_days days"
   if [ -n "$target" ]; then
+    say "and copied to $target; its ~/.ssh/authorized_keys needs this line: $(<"$spool/ssh_key.pub")"
     for list in wal base; do
       mirror_loop $list &
       mirroring+=($!)
