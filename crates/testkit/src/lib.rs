@@ -10,6 +10,7 @@ pub mod letters;
 pub mod nginx;
 pub mod observatory;
 pub mod postgres;
+pub mod redis;
 pub mod registrant;
 pub mod serve;
 pub mod smtp;
