@@ -1,6 +1,6 @@
 //! The form, against nginx serving the same bytes.
 
-use std::io::{Error, Result};
+use std::io::Result;
 use std::time::Duration;
 
 use super::Run;
