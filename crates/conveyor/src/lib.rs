@@ -1,7 +1,10 @@
 //! Wake-ups carrying an id and nothing else, from whoever commits a registration to the notifier.
 //!
 //! A wake-up only saves the notifier its wait: the outbox in the store is the truth, and whatever wake-up is lost here is
-//! found there a second later.
+//! found there a second later. [`in_memory`] is for one process; [`redis`] carries them from any number of web processes to any
+//! number of notifiers.
+
+pub mod redis;
 
 use registration::ids::RegistrationId;
 use registration::ports::Conveyor;
@@ -36,6 +39,17 @@ impl Receiver {
             std::future::pending::<()>().await;
         }
         while self.0.try_recv().is_ok() {}
+    }
+
+    /// Waits for wake-ups and takes up to `limit` of those that have come. None when every sender is gone.
+    pub(crate) async fn take(&mut self, limit: usize) -> Option<Vec<RegistrationId>> {
+        let mut taken = Vec::new();
+        (self.0.recv_many(&mut taken, limit).await > 0).then_some(taken)
+    }
+
+    /// Forgets the wake-ups that have come. Gives how many there were.
+    pub(crate) fn forget(&mut self) -> usize {
+        std::iter::from_fn(|| self.0.try_recv().ok()).count()
     }
 }
 

@@ -93,11 +93,9 @@ pub(crate) async fn watch_backups(data_dir: PathBuf, metrics: Metrics) {
     }
 }
 
-/// Moves the sample event on whenever it is about to close, for ever.
+/// Puts the sample event into an empty store, and moves it on whenever it is about to close, for ever.
 pub(crate) async fn keep_sample_open(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
     let mut ticks = every(SELDOM);
-    // The first comes at once, and that look was already taken at start.
-    ticks.tick().await;
     loop {
         ticks.tick().await;
         if let Err(refusal) = sample::keep_open(store.as_ref(), clock.now()).await {

@@ -27,8 +27,16 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the pages and send the mails (also without a command)
+    /// Serve the pages and send the mails, all in one process (also without a command)
     Serve,
+    /// Serve the pages only; any number of these share a PostgreSQL
+    Web,
+    /// Send the mails only; any number of these share a PostgreSQL
+    Notifier,
+    /// Show the mails of a demo's folder behind a proxy that asks for a login
+    Mailbox,
+    /// Ask the process that runs with these settings whether it is ready
+    Healthcheck,
     /// Make or change the database's tables
     Migrate,
     /// Events and their forms
@@ -189,7 +197,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Aske
 
 fn command() -> clap::Command {
     Cli::command().args(flags()).mut_subcommands(|command| match command.get_name() {
-        "serve" => command,
+        "serve" | "web" | "notifier" => command,
         _ => brief(command),
     })
 }

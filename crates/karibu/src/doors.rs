@@ -78,11 +78,13 @@ pub(crate) enum Certificate {
 
 impl Certificate {
     /// What the settings say; `None` without TLS.
-    pub(crate) fn of(tls: &Tls, folder: &DataFolder, public_url: &Url) -> Option<Self> {
+    pub(crate) fn of(tls: &Tls, folder: Option<&DataFolder>, public_url: &Url) -> Option<Self> {
         match tls {
             Tls::Off => None,
             Tls::Files(certificate, key) => Some(Self::Files(certificate.clone(), key.clone())),
-            Tls::SelfSigned => Some(Self::Ours(folder.clone(), tls::hosts(public_url.host_str(), host_name()))),
+            Tls::SelfSigned => {
+                folder.map(|folder| Self::Ours(folder.clone(), tls::hosts(public_url.host_str(), host_name())))
+            }
         }
     }
 

@@ -55,13 +55,14 @@ impl Running {
         });
     }
 
-    /// Waits until a part ends and gives what to say about it. None of them should before it is told to.
+    /// Waits until a part ends and gives what to say about it. None of them should before it is told to. For ever if there is none.
     pub(crate) async fn first_end(&mut self) -> Refusal {
         match self.parts.join_next().await {
             Some(Ok(name)) => {
                 Refusal::found(format!("the part `{name}` ended by itself: see the log, and start Karibu again"))
             }
-            Some(Err(_)) | None => Refusal::found(
+            None => std::future::pending().await,
+            Some(Err(_)) => Refusal::found(
                 "a part failed by a bug of Karibu: see the log, please report it, and start Karibu again",
             ),
         }

@@ -16,11 +16,12 @@ use crate::columns::{print, print_json, say};
 use crate::folder::private_folder;
 use crate::ports::{SystemClock, SystemRandom};
 use crate::refusal::{Outcome, Refusal};
-use crate::settings::{MailWay, ServeSettings, Settings, values};
+use crate::settings::{MailWay, Role, ServeSettings, Settings, values};
 
-/// What hands mails over.
-pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<Arc<dyn Transport>> {
+/// What hands mails over; `None` where another process does.
+pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<Option<Arc<dyn Transport>>> {
     match &serve.mail {
+        MailWay::Elsewhere => Ok(None),
         MailWay::Folder(folder) => {
             private_folder(folder).map_err(|error| {
                 Refusal::found(format!(
@@ -28,7 +29,7 @@ pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<A
                     folder.display()
                 ))
             })?;
-            Ok(Arc::new(FolderTransport::new(folder)))
+            Ok(Some(Arc::new(FolderTransport::new(folder))))
         }
         MailWay::Smtp { url, from } => {
             let relay = SmtpSettings {
@@ -45,10 +46,10 @@ pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<A
                 };
                 settings.wrong(name, &error.to_string())
             })?;
-            Ok(match settings.dkim()? {
+            Ok(Some(match settings.dkim()? {
                 Some(dkim) => Arc::new(transport.with_dkim(dkim)),
                 None => Arc::new(transport),
-            })
+            }))
         }
     }
 }
@@ -60,8 +61,8 @@ pub(crate) async fn run(command: MailCommand, settings: &Settings) -> Outcome {
         [one] => one.clone(),
         _ => return Err(Refusal::called("give one mail address, such as you@example.org")),
     };
-    let serve = settings.serve()?;
-    let transport = transport(settings, &serve)?;
+    let serve = settings.of(Role::Serve)?;
+    let Some(transport) = transport(settings, &serve)? else { return Ok(()) };
     let host = || serve.public_url.as_ref().and_then(url::Url::domain).unwrap_or("localhost");
     let from = serve
         .mail_from

@@ -12,6 +12,8 @@ mod doors;
 mod events;
 mod export;
 mod folder;
+mod health;
+mod house;
 mod lifecycle;
 mod mails;
 mod moving;
@@ -26,6 +28,7 @@ mod serve;
 mod settings;
 mod store;
 mod tls;
+mod viewer;
 
 use std::process::ExitCode;
 
@@ -35,7 +38,7 @@ use crate::cli::{Asked, Command};
 use crate::lifecycle::Signals;
 use crate::ports::SystemClock;
 use crate::refusal::{Outcome, Refusal};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::store::{Opened, Purpose};
 
 /// SQLite's, too. The C library's keeps what a burst took; settings are in `.cargo/config.toml`.
@@ -96,7 +99,11 @@ async fn unless_interrupted(work: impl Future<Output = Outcome>) -> Outcome {
 
 async fn execute(command: Command, settings: &Settings) -> Outcome {
     match command {
-        Command::Serve => serve::serve(settings).await,
+        Command::Serve => serve::run(settings, Role::Serve).await,
+        Command::Web => serve::run(settings, Role::Web).await,
+        Command::Notifier => serve::run(settings, Role::Notifier).await,
+        Command::Mailbox => viewer::run(settings).await,
+        Command::Healthcheck => health::run(settings).await,
         Command::Migrate => {
             let store = Opened::open(settings, Purpose::SetUp, true).await?;
             columns::say(format_args!("The {} database is up to date.", store.name()));

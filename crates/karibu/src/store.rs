@@ -8,9 +8,12 @@ use store_postgres::PostgresStore;
 use store_sqlite::SqliteStore;
 
 use crate::folder::{DataFolder, Lock, lock};
+use crate::ports::SystemClock;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::Settings;
 use crate::settings::values::Database;
+use registration::ports::Clock;
+use telemetry::Part;
 
 /// An open store.
 pub(crate) struct Opened {
@@ -40,6 +43,19 @@ impl Opened {
             Database::Postgres(url) => Engine::Postgres(Box::new(open_postgres(settings, url, migrate).await?)),
         };
         Ok(Self { engine })
+    }
+
+    /// Opens the store of processes that share one, and waits until it is there; `part` tells so meanwhile. Nothing is
+    /// migrated but where the settings say so.
+    pub(crate) async fn open_when_there(settings: &Settings, part: &Part) -> Outcome<Self> {
+        let Database::Postgres(url) = &settings.database else {
+            return Err(Refusal::found("several processes share a PostgreSQL: set KARIBU_DATABASE_URL"));
+        };
+        let tell = |why: &str| part.degraded(SystemClock.now(), format!("The database is waited for: {why}."));
+        let connected =
+            PostgresStore::connect_when_there(url, settings.db_connections, settings.ca_file.as_deref(), tell);
+        let store = connected.await.map_err(|error| no_postgres(settings, error))?;
+        Ok(Self { engine: Engine::Postgres(Box::new(prepared(store, settings.migrate == Some(true)).await?)) })
     }
 
     /// The ports.
@@ -121,7 +137,11 @@ pub(crate) async fn open_sqlite_file(settings: &Settings, path: &Path) -> Outcom
 
 async fn open_postgres(settings: &Settings, url: &str, migrate: bool) -> Outcome<PostgresStore> {
     let connected = PostgresStore::connect(url, settings.db_connections, settings.ca_file.as_deref()).await;
-    let store = connected.map_err(|error| match error {
+    prepared(connected.map_err(|error| no_postgres(settings, error))?, migrate).await
+}
+
+fn no_postgres(settings: &Settings, error: StoreError) -> Refusal {
+    match error {
         StoreError::Unavailable(what) | StoreError::Bug(what) => settings
             .wrong(
                 "DATABASE_URL",
@@ -132,7 +152,11 @@ async fn open_postgres(settings: &Settings, url: &str, migrate: bool) -> Outcome
             )
             .found_while_running(),
         other => other.into(),
-    })?;
+    }
+}
+
+/// Migrates it, or sees to it that nothing is to be migrated.
+async fn prepared(store: PostgresStore, migrate: bool) -> Outcome<PostgresStore> {
     if migrate {
         store.migrate().await?;
     } else if !store.pending_migrations().await?.is_empty() {

@@ -50,6 +50,8 @@ pub struct Envelope<'a> {
     pub urls: &'a Urls,
     /// Now.
     pub now: Timestamp,
+    /// Whether it says that it is of a demo.
+    pub demo: bool,
 }
 
 /// What an organiser's mail tells of one registration.
@@ -183,6 +185,11 @@ impl<'a> Envelope<'a> {
         (contact, is_address)
     }
 
+    /// What a mail of a demo says first.
+    fn demo_notice(&self) -> Option<String> {
+        self.demo.then(|| self.words().get("mail-demo"))
+    }
+
     fn message(&self, head: Head<'a>, parts: Parts) -> Message {
         let (slug, host) = (&self.event.slug, host(self.urls));
         // One thread per event and day; the first message of it need not exist (RFC 5256 makes a root for it).
@@ -194,8 +201,11 @@ impl<'a> Envelope<'a> {
             from: Person { name: Some(head.from_name), address: self.from.to_owned() },
             to: self.to.to_owned(),
             reply_to: head.reply_to,
-            subject: parts.subject,
-            text: parts.text,
+            subject: if self.demo { format!("[DEMO] {}", parts.subject) } else { parts.subject },
+            text: match self.demo_notice() {
+                Some(notice) => format!("{notice}\n\n{}", parts.text),
+                None => parts.text,
+            },
             html: parts.html,
             list_id: format!("<{}.{slug}.{host}>", head.list),
             references,

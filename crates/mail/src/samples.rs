@@ -123,6 +123,7 @@ impl Sample {
 
     fn envelope<'a>(&'a self, to: &'a str, language: Language) -> Envelope<'a> {
         Envelope {
+            demo: false,
             message_id: &self.message_id,
             from: "events@example.org",
             to,

@@ -1,6 +1,7 @@
 //! Who may read mails: a browser on this machine, that asks this machine, without anything in between.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::uri::Authority;
@@ -8,27 +9,42 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Decides whether the viewer answers. All of these must hold, or it is as if there were no viewer (404):
-///
-/// - the peer's address is a loopback address (taken from [`ConnectInfo`]; without one nobody is answered),
-/// - `Host` (`:authority` in HTTP/2) is `localhost` or a loopback address, so that no page of the web reaches it by a name
-///   that it made resolve to this machine (DNS rebinding),
-/// - the public URL is loopback: the server is not meant to be reached from elsewhere,
-/// - no header of a proxy is there: `Forwarded` (RFC 7239), `X-Forwarded-*`, `X-Real-IP`, `Via` (RFC 9110).
-#[derive(Clone, Copy, Debug)]
-pub struct Guard {
-    /// Whether the host of `PUBLIC_URL` is loopback, as [`is_loopback_host`] tells.
-    pub public_url_is_loopback: bool,
+/// Decides whether the viewer answers; if not, it is as if there were no viewer (404).
+#[derive(Clone)]
+pub enum Guard {
+    /// Only to this machine. All of these must hold:
+    ///
+    /// - the peer's address is a loopback address (taken from [`ConnectInfo`]; without one nobody is answered),
+    /// - `Host` (`:authority` in HTTP/2) is `localhost` or a loopback address, so that no page of the web reaches it by a name
+    ///   that it made resolve to this machine (DNS rebinding),
+    /// - the public URL is loopback: the server is not meant to be reached from elsewhere,
+    /// - no header of a proxy is there: `Forwarded` (RFC 7239), `X-Forwarded-*`, `X-Real-IP`, `Via` (RFC 9110).
+    ThisMachine {
+        /// Whether the host of `PUBLIC_URL` is loopback, as [`is_loopback_host`] tells.
+        public_url_is_loopback: bool,
+    },
+    /// Only to the peers that this knows: proxies that ask for a login.
+    Behind(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>),
 }
 
 impl Guard {
+    /// A guard that answers peers whom `trusts` knows.
+    pub fn behind(trusts: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self::Behind(Arc::new(trusts))
+    }
+
     /// Whether a request may be answered.
-    pub fn admits(self, request: &Request) -> bool {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        self.public_url_is_loopback
-            && peer.is_some_and(|ConnectInfo(peer)| is_loopback(peer.ip()))
-            && asks_loopback(request)
-            && !came_through_a_proxy(request.headers())
+    pub fn admits(&self, request: &Request) -> bool {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        match self {
+            Self::Behind(trusts) => peer.is_some_and(|peer| trusts(peer)),
+            Self::ThisMachine { public_url_is_loopback } => {
+                *public_url_is_loopback
+                    && peer.is_some_and(is_loopback)
+                    && asks_loopback(request)
+                    && !came_through_a_proxy(request.headers())
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
-const LOOPBACK: Guard = Guard { public_url_is_loopback: true };
+const LOOPBACK: Guard = Guard::ThisMachine { public_url_is_loopback: true };
 
 fn request(peer: Option<&str>, host: &str) -> Request<Body> {
     let mut request = Request::get("/mail/").body(Body::empty()).expect("a request");
@@ -92,7 +92,17 @@ fn every_host_that_a_request_names_counts() {
 
 #[test]
 fn a_server_with_a_public_url_shows_no_mails() {
-    assert!(!Guard { public_url_is_loopback: false }.admits(&local()));
+    assert!(!Guard::ThisMachine { public_url_is_loopback: false }.admits(&local()));
+}
+
+#[test]
+fn behind_a_proxy_only_the_proxy_is_admitted() {
+    let guard = Guard::behind(|peer| peer == std::net::IpAddr::from([10, 0, 0, 1]));
+    let mut proxied = request(Some("10.0.0.1:1"), "register.example.org");
+    proxied.headers_mut().insert("x-forwarded-for", HeaderValue::from_static("192.0.2.7"));
+    assert!(guard.admits(&proxied));
+    assert!(!guard.admits(&local()), "not even this machine");
+    assert!(!guard.admits(&request(None, "localhost")), "nor a peer that nobody knows");
 }
 
 #[test]

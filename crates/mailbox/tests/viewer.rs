@@ -27,7 +27,7 @@ impl Answer {
 async fn get(folder: &Path, path: &str) -> Answer {
     let mut request = Request::get(path).header("host", "localhost:8443").body(Body::empty()).expect("a request");
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 50_000))));
-    let router = mailbox::router(folder.to_owned(), Guard { public_url_is_loopback: true });
+    let router = mailbox::router(folder.to_owned(), Guard::ThisMachine { public_url_is_loopback: true });
     let response = router.oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 64 << 20).await.expect("a body");

@@ -97,6 +97,11 @@ impl Desk {
             }
             self.notifier.relay.ok();
         }
+        if let Fate::Sent = fate {
+            // By its request the way of a mail can be followed from the proxy in front to here.
+            let (mail, request_id) = (told(&mail), &message.request_id);
+            tracing::info!(mail, request_id, "sent");
+        }
         self.mark(&mail, fate, lease_ends).await;
     }
 
@@ -153,7 +158,7 @@ impl Desk {
     }
 
     async fn compose(&self, mail: &LeasedMail) -> Result<Message, NotComposed> {
-        let Notifier { store, clock, signer, urls, from, .. } = &self.notifier;
+        let Notifier { store, clock, signer, urls, from, demo, .. } = &self.notifier;
         let event = match self.catalogue.event(store.as_ref(), mail.event).await? {
             Found::Here(event) => event,
             Found::Gone => return Err(NotComposed::Never("its event is gone")),
@@ -167,6 +172,7 @@ impl Desk {
             event: &event,
             urls,
             now: clock.now(),
+            demo: *demo,
         };
         if mail.kind.is_to_registrant() {
             return self.compose_to_registrant(mail, envelope).await;
@@ -291,7 +297,6 @@ impl Desk {
                 let age = clock.now().duration_since(mail.created_at);
                 metrics.mail_attempt(MailOutcome::Sent);
                 metrics.delivered(age.max(jiff::SignedDuration::ZERO).unsigned_abs());
-                tracing::info!(mail = name, attempts, "sent");
             }
             Mark::RelayFault(error) => {
                 metrics.mail_attempt(MailOutcome::RelayFault);

@@ -81,6 +81,8 @@ pub struct Notifier {
     pub rate: Option<Duration>,
     /// [`LEASE`], or shorter in tests.
     pub lease: Duration,
+    /// Whether every mail says that it is of a demo.
+    pub demo: bool,
 }
 
 /// What all tasks of a running notifier share.

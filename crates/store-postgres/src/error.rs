@@ -39,6 +39,23 @@ pub(crate) fn suspect(error: &sqlx::Error) -> bool {
     suspect
 }
 
+/// Whether a connection that did not come about may do so later without anybody's help: the server is out of reach, starting,
+/// or full. A wrong password, name or certificate is not.
+pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(error) => !matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::InvalidData | ErrorKind::InvalidInput
+        ),
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            code.starts_with("08") || matches!(&*code, "53300" | "57P01" | "57P02" | "57P03")
+        }
+        _ => false,
+    }
+}
+
 /// What an error of sqlx means.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     suspect(&error);

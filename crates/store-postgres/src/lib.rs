@@ -32,12 +32,15 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use crate::error::{store_error, suspect};
+use crate::error::{may_pass, store_error, suspect};
 use crate::gauges::SlowGauges;
 pub use crate::transfer::{Ground, PostgresImport, PostgresSnapshot, TableImport};
 
 /// How long anything waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// How long a server that is not there is left alone before it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a port call may take; longer than the server's own limits, which tell more.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,31 +80,56 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when the URL cannot be read, the server cannot be reached within 3 s, refuses the user, or
     /// is older than PostgreSQL 15. No text holds the password.
     pub async fn connect(url: &str, connections: u32, ca_file: Option<&Path>) -> Result<Self, StoreError> {
+        Self::try_to_connect(url, connections, ca_file).await.map_err(|failed| failed.error)
+    }
+
+    /// The same, but a server that is out of reach or just starting is tried again each second, for ever. Each time `tell` is
+    /// told why.
+    ///
+    /// # Errors
+    /// Like [`Self::connect`], for what waiting does not heal: a wrong URL, password or certificate, or an old server.
+    pub async fn connect_when_there(
+        url: &str,
+        connections: u32,
+        ca_file: Option<&Path>,
+        tell: impl Fn(&str),
+    ) -> Result<Self, StoreError> {
+        loop {
+            match Self::try_to_connect(url, connections, ca_file).await {
+                Err(NotConnected { error: StoreError::Unavailable(why), passing: true }) => tell(&why),
+                done => return done.map_err(|failed| failed.error),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn try_to_connect(url: &str, connections: u32, ca_file: Option<&Path>) -> Result<Self, NotConnected> {
         // sqlx's text may quote a part of the URL.
         let options = PgConnectOptions::from_str(url).map_err(|_| {
-            StoreError::Unavailable(
+            NotConnected::for_good(
                 "the URL cannot be read; it looks like postgres://user:password@host:5432/database?sslmode=verify-full, \
-                 with %-escapes for special characters"
-                    .to_owned(),
+                 with %-escapes for special characters",
             )
         })?;
         let mut options = options.application_name("karibu").options(SESSION);
         if let Some(file) = ca_file {
             options = options.ssl_root_cert(file);
         }
-        let mut connection = plain_connection(&options).await?;
-        let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
-            .fetch_one(&mut connection)
-            .await
-            .map_err(store_error)?;
+        let version = async {
+            let mut connection = options.connect().await?;
+            let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+                .fetch_one(&mut connection)
+                .await?;
+            connection.close().await.map(|()| version)
+        };
+        let version = match tokio::time::timeout(ACQUIRE, version).await {
+            Ok(version) => version?,
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
+        };
         if version < FLOOR {
-            return Err(StoreError::Unavailable(format!(
-                "it is PostgreSQL {}; {} or newer is needed",
-                version / 1_00_00,
-                FLOOR / 1_00_00
-            )));
+            let (version, floor) = (version / 1_00_00, FLOOR / 1_00_00);
+            return Err(NotConnected::for_good(format!("it is PostgreSQL {version}; {floor} or newer is needed")));
         }
-        connection.close().await.map_err(store_error)?;
         let pool = PgPoolOptions::new()
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE)
@@ -181,6 +209,24 @@ impl PostgresStore {
             Ok(begun) => begun.map_err(store_error),
             Err(_) => Err(StoreError::Unavailable("it is being closed".to_owned())),
         }
+    }
+}
+
+/// Why no connection came about, and whether that may pass by itself.
+struct NotConnected {
+    error: StoreError,
+    passing: bool,
+}
+
+impl NotConnected {
+    fn for_good(why: impl Into<String>) -> Self {
+        Self { error: StoreError::Unavailable(why.into()), passing: false }
+    }
+}
+
+impl From<sqlx::Error> for NotConnected {
+    fn from(error: sqlx::Error) -> Self {
+        Self { passing: may_pass(&error), error: store_error(error) }
     }
 }
 

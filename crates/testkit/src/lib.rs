@@ -2,6 +2,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
 
+pub mod acme;
 pub mod browser;
 pub mod discretion;
 pub mod disk;
@@ -10,6 +11,7 @@ pub mod letters;
 pub mod nginx;
 pub mod observatory;
 pub mod postgres;
+pub mod redis;
 pub mod registrant;
 pub mod serve;
 pub mod smtp;

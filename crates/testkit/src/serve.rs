@@ -12,13 +12,14 @@ use tokio::process::{Child, Command};
 /// How long anything that a test waits for may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running `karibu serve`. It is killed on drop, and with the test's process. It logs at level `debug` unless the settings say
+/// A running `karibu serve`, or another role of it. It is killed on drop, and with the test's process. It logs at level `debug` unless the settings say
 /// otherwise.
 ///
 /// # Panics
 /// On drop, when its log holds what a registrant of the test kit typed.
 pub struct Served {
     binary: PathBuf,
+    role: &'static str,
     settings: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     folder: TempDir,
@@ -30,18 +31,42 @@ pub struct Served {
 impl Served {
     /// Starts `binary` with `settings` (names without `KARIBU_`) and waits until the form is served.
     pub async fn start(binary: &str, settings: &[(&str, &str)]) -> Self {
+        let mut served = Self::stopped(binary, "serve", settings);
+        served.start_again().await;
+        served
+    }
+
+    /// The same as one role of many: `web` or `notifier`.
+    pub async fn start_as(binary: &str, role: &'static str, settings: &[(&str, &str)]) -> Self {
+        let mut served = Self::stopped(binary, role, settings);
+        served.start_again().await;
+        served
+    }
+
+    /// One that has its ports and does not run yet.
+    pub fn stopped(binary: &str, role: &'static str, settings: &[(&str, &str)]) -> Self {
         crate::install_tls_provider();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let (port, ops_port) = (free_port(), free_port());
         let binary = PathBuf::from(binary);
-        let mut served = Self { binary, settings, environment: Vec::new(), folder, child: None, port, ops_port };
-        served.start_again().await;
-        served
+        Self { binary, role, settings, environment: Vec::new(), folder, child: None, port, ops_port }
     }
 
-    /// Starts it again on the same ports and data after [`Self::kill`] or [`Self::terminate`].
+    /// Starts it again on the same ports and data after [`Self::kill`] or [`Self::terminate`], and waits until it is ready.
     pub async fn start_again(&mut self) {
+        self.spawn();
+        let started = tokio::time::Instant::now();
+        while self.ops("/readyz").await.is_none_or(|(status, _)| status != 200) {
+            let exited = self.child.as_mut().expect("it was started").try_wait().expect("it can be asked");
+            assert!(exited.is_none(), "it ended: {}", self.log());
+            assert!(started.elapsed() < PATIENCE, "it is not ready: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let log =
             std::fs::File::options().create(true).append(true).open(self.log_path()).expect("the log can be made");
@@ -51,7 +76,7 @@ impl Served {
             command.env_remove(name);
         }
         command
-            .arg("serve")
+            .arg(self.role)
             .current_dir(self.folder.path())
             .env("KARIBU_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("KARIBU_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
@@ -67,18 +92,22 @@ impl Served {
             .stderr(log)
             .kill_on_drop(true);
         self.child = Some(command.spawn().expect("the binary starts"));
-        let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
-        let client = reqwest::Client::new();
-        let started = tokio::time::Instant::now();
-        loop {
-            if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return;
-            }
-            let exited = self.child.as_mut().expect("it was started").try_wait().expect("it can be asked");
-            assert!(exited.is_none(), "it ended: {}", self.log());
-            assert!(started.elapsed() < PATIENCE, "it is not ready: {}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    }
+
+    /// Waits until it ends by itself and gives its exit code.
+    pub async fn ends(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("it runs");
+        tokio::time::timeout(PATIENCE, child.wait())
+            .await
+            .expect("it ends in time")
+            .expect("it can be waited for")
+            .code()
+    }
+
+    /// What the private listener says at a path: status and text; `None` when nobody answers.
+    pub async fn ops(&self, path: &str) -> Option<(u16, String)> {
+        let answer = reqwest::get(format!("{}{path}", self.ops_url())).await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// Gives it more environment variables, under these very names, from its next start on.
@@ -118,6 +147,7 @@ impl Served {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("KARIBU_DATA_DIR", self.data())
+            .env("KARIBU_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
             .envs(self.settings.iter().map(|(name, value)| (format!("KARIBU_{name}"), value)))
             .stdin(Stdio::null())
             .output()
@@ -129,7 +159,9 @@ impl Served {
 
     /// The public URL, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("https://localhost:{}", self.port)
+        let off = self.settings.iter().any(|(name, value)| name == "TLS" && value == "off");
+        let scheme = if off { "http" } else { "https" };
+        format!("{scheme}://localhost:{}", self.port)
     }
 
     /// The port of the pages.
@@ -170,11 +202,12 @@ impl Served {
 
     /// The same, to be set up further.
     pub fn client_builder(&self) -> reqwest::ClientBuilder {
-        let certificate = std::fs::read(self.data().join("tls/cert.pem")).expect("the certificate is there");
-        reqwest::Client::builder()
-            .add_root_certificate(reqwest::Certificate::from_pem(&certificate).expect("it is a certificate"))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
+        let mut builder = reqwest::Client::builder();
+        if let Ok(certificate) = std::fs::read(self.data().join("tls/cert.pem")) {
+            let certificate = reqwest::Certificate::from_pem(&certificate).expect("it is a certificate");
+            builder = builder.add_root_certificate(certificate);
+        }
+        builder.redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE)
     }
 
     fn log_path(&self) -> PathBuf {

@@ -44,6 +44,8 @@ pub struct WebSettings {
     pub hsts: bool,
     /// What one address may do.
     pub limits: Limits,
+    /// Whether every page says that this is a demo.
+    pub demo: bool,
 }
 
 /// An IP network: an address and how many of its leading bits count.

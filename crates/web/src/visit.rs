@@ -108,6 +108,7 @@ impl Visit {
             event,
             assets: &self.web.inner.statics.paths,
             noindex,
+            demo: self.web.inner.settings.demo,
         }
     }
 

@@ -129,7 +129,7 @@ mod tests {
             ("KARIBU_MAIL".into(), "file".into()),
         ];
         let settings = Settings::from_sources(Vec::new(), environment, None).unwrap();
-        look(&settings, Some(&settings.serve().unwrap()), NOW)
+        look(&settings, Some(&settings.of(crate::settings::Role::Serve).unwrap()), NOW)
     }
 
     #[test]

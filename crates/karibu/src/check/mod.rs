@@ -20,7 +20,7 @@ use crate::ports::{SystemClock, SystemRandom};
 use crate::progress::Progress;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::values::Database;
-use crate::settings::{MailWay, ServeSettings, Settings};
+use crate::settings::{MailWay, Role, ServeSettings, Settings};
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
             return findings;
         }
     };
-    let serve = match settings.serve() {
+    let serve = match settings.of(Role::Serve) {
         Ok(serve) => Some(serve),
         Err(refusal) => {
             findings.push(found("settings").refusal(&refusal));
@@ -209,7 +209,8 @@ async fn relay(settings: &Settings, serve: Option<&ServeSettings>) -> Finding {
         return finding.ok("none is set: mails are kept as files in the data folder and leave for nobody");
     };
     let transport: std::sync::Arc<dyn Transport> = match transport(settings, serve) {
-        Ok(transport) => transport,
+        Ok(Some(transport)) => transport,
+        Ok(None) => return finding.skipped("another process sends the mails"),
         Err(refusal) => return finding.refusal(&refusal),
     };
     let host = url.host_str().unwrap_or_default();

@@ -1,28 +1,26 @@
 //! Settings: where they come from ([`gather`]), what they are called ([`table`]), what their values look like ([`values`]),
-//! and the rules between them.
+//! and the rules between them ([`run`]).
 
 mod gather;
+mod run;
 pub(crate) mod table;
 pub(crate) mod values;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use mail::{Dkim, DkimError, Person};
-use registration::register::SampleOrganizers;
+use mail::{Dkim, DkimError};
 use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
-use web::{Limits, Network, RateLimit, UploadQuota};
 
 pub(crate) use self::gather::Origin;
 use self::gather::Values;
+pub(crate) use self::run::{MailWay, Role, ServeSettings};
 use self::table::Setting;
-use self::values::{Database, Mail, Tls};
+use self::values::Database;
 use crate::refusal::{Outcome, Refusal};
 
-/// The settings of a command, each checked by itself. [`ServeSettings`] are those of `serve`, checked together.
+/// The settings of a command, each checked by itself. [`ServeSettings`] are those of a process that serves, checked together.
 #[derive(Debug)]
 pub(crate) struct Settings {
     values: Values,
@@ -42,49 +40,6 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// Name of this process.
     pub(crate) instance: String,
-}
-
-/// How mails leave, decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MailWay {
-    /// As files in this folder.
-    Folder(PathBuf),
-    /// By SMTP.
-    Smtp {
-        /// Where to.
-        url: Url,
-        /// From whom.
-        from: Person,
-    },
-}
-
-/// The settings of `serve`.
-#[derive(Debug)]
-pub(crate) struct ServeSettings {
-    /// Where the pages are served.
-    pub(crate) listen: SocketAddr,
-    /// How.
-    pub(crate) tls: Tls,
-    /// The private listener.
-    pub(crate) ops_listen: SocketAddr,
-    /// The base of links; `None` follows `listen`.
-    pub(crate) public_url: Option<Url>,
-    /// How mails leave.
-    pub(crate) mail: MailWay,
-    /// Sender if one is set, in file mode too.
-    pub(crate) mail_from: Option<Person>,
-    /// Connections to the relay.
-    pub(crate) mail_connections: u32,
-    /// Time between two mails after an outage of the relay.
-    pub(crate) smtp_rate: Option<Duration>,
-    /// Whom the sample event's organiser mails go to.
-    pub(crate) organizers: Vec<String>,
-    /// Keys that sign; `None` makes one.
-    pub(crate) secret_keys: Option<Vec<Vec<u8>>>,
-    /// Whose X-Forwarded-For counts.
-    pub(crate) trusted_proxies: Vec<Network>,
-    /// What one address may do.
-    pub(crate) limits: Limits,
 }
 
 impl Settings {
@@ -218,90 +173,6 @@ impl Settings {
             )),
         }
     }
-
-    /// What `serve` needs beside, checked together.
-    pub(crate) fn serve(&self) -> Outcome<ServeSettings> {
-        let values = &self.values;
-        let listen = values.read("LISTEN", values::address)?.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8443)));
-        let tls = values.read("TLS", values::tls)?.unwrap_or(Tls::SelfSigned);
-        let ops_listen =
-            values.read("OPS_LISTEN", values::address)?.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9600)));
-        let public_url = values.read("PUBLIC_URL", values::public_url)?;
-        let trusted_proxies = values.read("TRUSTED_PROXIES", values::networks)?.unwrap_or_default();
-        if tls == Tls::Off && !listen.ip().to_canonical().is_loopback() && trusted_proxies.is_empty() {
-            return Err(self.wrong(
-                "TLS",
-                "without TLS anybody on the way can read registrations, so listen on 127.0.0.1 only (KARIBU_LISTEN), or name \
-                 the proxy that does TLS (KARIBU_TRUSTED_PROXIES)",
-            ));
-        }
-        let mail_from = values.read("MAIL_FROM", values::mail_from)?;
-        let production = public_url.as_ref().and_then(Url::host).is_some_and(|host| !values::is_loopback(&host));
-        Ok(ServeSettings {
-            mail: self.mail_way(production, mail_from.as_ref())?,
-            listen,
-            tls,
-            ops_listen,
-            public_url,
-            mail_from,
-            mail_connections: values.read("MAIL_CONNECTIONS", values::connections)?.unwrap_or_default(),
-            smtp_rate: values.read("SMTP_RATE", values::rate)?.flatten(),
-            organizers: values.read("ORGANIZERS", values::addresses)?.unwrap_or_default(),
-            secret_keys: values.read("SECRET_KEY", values::secret_keys)?,
-            trusted_proxies,
-            limits: self.limits()?,
-        })
-    }
-
-    fn limits(&self) -> Outcome<Limits> {
-        let values = &self.values;
-        let burst = values.read("RATE_BURST", values::burst)?.unwrap_or(1);
-        let rate = values.read("RATE_LIMIT", values::rate)?.flatten();
-        let none = UploadQuota { per_address_and_day: 0, unclaimed: 0 };
-        Ok(Limits {
-            min_fill: values.read("MIN_FILL", values::duration)?.unwrap_or_default(),
-            rate: rate.map(|each| RateLimit { each, burst }),
-            uploads: values.read("UPLOAD_QUOTA", values::upload_quota)?.unwrap_or(none),
-        })
-    }
-
-    /// Where mails are kept as files.
-    pub(crate) fn mail_folder(&self) -> PathBuf {
-        self.data_dir.join("mail")
-    }
-
-    /// Whom a command beside the server writes to for the sample event. Real people are left in peace: its own organisers
-    /// are told only where the server keeps mails as files, which it shows by the folder it made for them.
-    pub(crate) fn sample_organizers(&self) -> Outcome<SampleOrganizers> {
-        let from = self.values.read("MAIL_FROM", values::mail_from)?;
-        Ok(match self.mail_way(false, from.as_ref())? {
-            MailWay::Folder(folder) if folder.is_dir() => SampleOrganizers::AsWritten,
-            _ => SampleOrganizers::Only(self.values.read("ORGANIZERS", values::addresses)?.unwrap_or_default()),
-        })
-    }
-
-    fn mail_way(&self, production: bool, from: Option<&Person>) -> Outcome<MailWay> {
-        let way = self.values.read("MAIL", values::mail)?.unwrap_or(Mail::Auto);
-        let url = self.values.read("SMTP_URL", values::smtp_url)?;
-        match (way, url) {
-            (Mail::File, _) => Ok(MailWay::Folder(self.mail_folder())),
-            (Mail::Auto, None) if !production => Ok(MailWay::Folder(self.mail_folder())),
-            (Mail::Auto, None) => Err(self.wrong(
-                "SMTP_URL",
-                "KARIBU_PUBLIC_URL is not this machine, so mails must leave: set a mail relay (smtp://user:password@host:587), or \
-                 say KARIBU_MAIL=file if mails shall only be kept as files",
-            )),
-            (Mail::Smtp, None) => {
-                Err(self.wrong("SMTP_URL", "KARIBU_MAIL=smtp needs a mail relay, such as smtp://user:password@host:587"))
-            }
-            (Mail::Auto | Mail::Smtp, Some(url)) => {
-                let from = from.ok_or_else(|| {
-                    self.wrong("MAIL_FROM", "KARIBU_SMTP_URL needs a sender, such as Connect <register@example.org>")
-                })?;
-                Ok(MailWay::Smtp { url, from: from.clone() })
-            }
-        }
-    }
 }
 
 /// A URL as people may see it: without its password.
@@ -346,19 +217,6 @@ pub(crate) fn host_name() -> String {
 mod tests {
     use super::*;
 
-    fn serve(pairs: &[(&str, &str)]) -> Outcome<ServeSettings> {
-        let environment = pairs.iter().map(|(name, text)| (format!("KARIBU_{name}").into(), (*text).into()));
-        Settings::from_sources(Vec::new(), environment, None)?.serve()
-    }
-
-    fn refused(pairs: &[(&str, &str)]) -> String {
-        serve(pairs).unwrap_err().to_string()
-    }
-
-    const PUBLIC: (&str, &str) = ("PUBLIC_URL", "https://register.example.org");
-    const RELAY: (&str, &str) = ("SMTP_URL", "smtp://relay.example.org");
-    const FROM: (&str, &str) = ("MAIL_FROM", "register@example.org");
-
     #[test]
     fn what_is_shown_holds_no_secret() {
         for (name, value, expected) in [
@@ -393,33 +251,6 @@ mod tests {
     }
 
     #[test]
-    fn every_default_is_valid() {
-        let settings = serve(&[]).unwrap();
-        assert_eq!(settings.mail, MailWay::Folder("./data/mail".into()));
-        assert_eq!(settings.public_url, None);
-        assert_eq!(settings.mail_connections, 8);
-        let rate = RateLimit { each: Duration::from_secs(1), burst: 120 };
-        let uploads = UploadQuota { per_address_and_day: 2 << 30, unclaimed: 5 << 30 };
-        assert_eq!(settings.limits, Limits { min_fill: Duration::from_secs(3), rate: Some(rate), uploads });
-    }
-
-    #[test]
-    fn mail_goes_to_files_until_a_relay_is_set() {
-        let MailWay::Smtp { from, .. } = serve(&[RELAY, FROM]).unwrap().mail else { panic!("mails are files") };
-        assert_eq!(from.address, FROM.1);
-        assert!(matches!(serve(&[RELAY, ("MAIL", "file")]).unwrap().mail, MailWay::Folder(_)));
-        assert!(refused(&[RELAY]).starts_with("KARIBU_MAIL_FROM is not set: "));
-        assert!(refused(&[("MAIL", "smtp")]).starts_with("KARIBU_SMTP_URL is not set: "));
-    }
-
-    #[test]
-    fn in_production_mail_as_files_must_be_said_on_purpose() {
-        assert!(refused(&[PUBLIC]).contains("KARIBU_MAIL=file"));
-        assert!(serve(&[PUBLIC, ("MAIL", "file")]).is_ok());
-        assert!(serve(&[PUBLIC, RELAY, FROM]).is_ok());
-    }
-
-    #[test]
     fn a_key_for_mails_comes_with_its_selector() {
         let dkim = |pairs: &[(&str, &str)]| {
             let environment = pairs.iter().map(|(name, text)| (format!("KARIBU_{name}").into(), (*text).into()));
@@ -431,12 +262,5 @@ mod tests {
         assert!(refused(&[("DKIM_KEY", "secret")]).starts_with("KARIBU_DKIM_SELECTOR is not set: "));
         let told = refused(&[("DKIM_KEY", "secret"), ("DKIM_SELECTOR", "a")]);
         assert!(told.contains("no private key") && !told.contains("secret"), "{told}");
-    }
-
-    #[test]
-    fn tls_may_be_off_only_where_nobody_listens_in() {
-        assert!(refused(&[("TLS", "off")]).contains("KARIBU_LISTEN"));
-        assert!(serve(&[("TLS", "off"), ("LISTEN", "127.0.0.1:80")]).is_ok());
-        assert!(serve(&[("TLS", "off"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).is_ok());
     }
 }

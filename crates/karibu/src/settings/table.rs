@@ -32,7 +32,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 26] = [
+pub(crate) const TABLE: [Setting; 28] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -50,6 +50,11 @@ pub(crate) const TABLE: [Setting; 26] = [
         "WHEN",
         None,
         "Changes of PostgreSQL tables: `auto` or `off` [default: auto for serve, off else]; SQLite always follows",
+    ),
+    secret(
+        "REDIS_URL",
+        "URL",
+        "Wakes notifiers of other processes: `redis://:password@host`, `rediss://…`, `redis+sentinel://…/master`",
     ),
     setting(
         "MAIL",
@@ -109,6 +114,12 @@ pub(crate) const TABLE: [Setting; 26] = [
         "SIZE,SIZE",
         Some("2GiB,5GiB"),
         "Files taken: from one address in a day, and of all that wait for their form",
+    ),
+    setting(
+        "DEMO",
+        "on|off",
+        Some("off"),
+        "Whether every page and mail says that this is a demo; on this machine only",
     ),
     setting("INSTANCE", "NAME", None, "Name of this process in headers and logs [default: host name]"),
     setting("LOG", "FILTER", Some("info"), "`error`, `warn`, `info`, `debug`, or `info,web=debug`"),

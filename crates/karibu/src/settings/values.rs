@@ -101,6 +101,14 @@ pub(crate) fn auto_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say on or off".to_owned()),
+    }
+}
+
 pub(crate) fn mail(text: &str) -> Result<Mail, String> {
     match text {
         "auto" => Ok(Mail::Auto),

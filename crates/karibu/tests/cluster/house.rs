@@ -1,79 +1,108 @@
-//! Two webs behind an nginx.
+//! A cluster of processes on this machine, each started as in production.
 
-use testkit::letters::{Letter, letters};
-use testkit::nginx::Nginx;
+use std::time::Duration;
+
+use reqwest::StatusCode;
 use testkit::postgres::{Database, database};
-use testkit::registrant::Registrant;
-use testkit::serve::{Served, wait_for};
+use testkit::redis::Redis;
+use testkit::registrant::{Filled, Registrant};
+use testkit::serve::{Served, wait_at_most, wait_for};
+use testkit::smtp::SmtpServer;
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_karibu");
 
-/// Signs links, the same on all webs.
-const KEY: &str = "a key of the tests, longer than 32 characters";
+/// The event: the sample.
+pub(crate) const EVENT: &str = "connect";
 
-/// Everything that runs.
-pub(crate) struct House {
-    pub(crate) nginx: Nginx,
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// Webs and notifiers, and what they share.
+pub(crate) struct Cluster {
     pub(crate) webs: Vec<Served>,
-    pub(crate) database: Option<Database>,
+    pub(crate) notifiers: Vec<Served>,
+    pub(crate) redis: Redis,
+    pub(crate) relay: SmtpServer,
+    pub(crate) database: Database,
 }
 
-impl House {
-    /// Two webs on one database, behind an nginx.
-    pub(crate) async fn open() -> Self {
-        Self::with(Nginx::prepare(), 2, &[]).await
+impl Cluster {
+    /// So many of each, with a Redis that runs.
+    pub(crate) async fn start(webs: usize, notifiers: usize) -> Self {
+        Self::start_with(Redis::start(&["maxmemory 64mb", "maxmemory-policy noeviction"]).await, webs, notifiers).await
     }
 
-    /// So many webs with more settings behind this nginx.
-    pub(crate) async fn with(nginx: Nginx, webs: usize, settings: &[(&str, &str)]) -> Self {
-        let database = database().await;
-        let mut house = Self::on(nginx, webs, database.url(), settings).await;
-        house.database = Some(database);
-        house
-    }
-
-    /// The same on a database that the test has.
-    pub(crate) async fn on(nginx: Nginx, webs: usize, database: &str, settings: &[(&str, &str)]) -> Self {
-        let mut served = Vec::new();
-        for number in 1..=webs {
-            let (instance, url) = (format!("web-{number}"), nginx.url());
-            let mut all = vec![
-                ("TLS", "off"),
-                ("TRUSTED_PROXIES", "127.0.0.1"),
-                ("DATABASE_URL", database),
-                ("PUBLIC_URL", &url),
-                ("SECRET_KEY", KEY),
-                ("INSTANCE", &instance),
-            ];
-            all.extend(settings);
-            served.push(Served::start(BINARY, &all).await);
+    /// So many of each with this Redis.
+    pub(crate) async fn start_with(redis: Redis, webs: usize, notifiers: usize) -> Self {
+        let (database, relay) = (database().await, SmtpServer::start(testkit::smtp::Options::default()).await);
+        let mut cluster = Self { webs: Vec::new(), notifiers: Vec::new(), redis, relay, database };
+        cluster.migrate().await;
+        for n in 0..notifiers {
+            cluster.notifiers.push(cluster.start_as("notifier", n).await);
         }
-        let ports: Vec<u16> = served.iter().map(Served::port).collect();
-        Self { nginx: nginx.in_front_of(&ports).await, webs: served, database: None }
+        for n in 0..webs {
+            cluster.webs.push(cluster.start_as("web", n).await);
+        }
+        for web in &cluster.webs {
+            let person = Registrant::new(web.client(), &web.url(), EVENT);
+            wait_for("the event", async || person.try_open().await).await;
+        }
+        cluster
     }
 
-    /// Somebody who registers for the sample event.
-    pub(crate) fn person(&self) -> Registrant {
-        Registrant::new(self.nginx.client(), &self.nginx.url(), "connect")
+    /// What every process of it is told.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_URL", self.database.url().to_owned()),
+            ("REDIS_URL", self.redis.url()),
+            ("SECRET_KEY", KEY.to_owned()),
+            ("PUBLIC_URL", "https://localhost".to_owned()),
+            ("TLS", "off".to_owned()),
+            ("TRUSTED_PROXIES", "127.0.0.1/32".to_owned()),
+            ("SMTP_URL", self.relay.url()),
+            ("CA_FILE", self.relay.ca_file().display().to_string()),
+            ("MAIL_FROM", "register@example.org".to_owned()),
+            ("ORGANIZERS", "organizer@example.org".to_owned()),
+        ]
     }
 
-    /// All mails so far.
-    pub(crate) fn letters(&self) -> Vec<Letter> {
-        self.webs.iter().flat_map(|web| letters(&web.mails())).collect()
+    /// One more process that does not run yet.
+    pub(crate) fn stopped(&self, role: &'static str, n: usize) -> Served {
+        let mut settings = self.settings();
+        settings.push(("INSTANCE", format!("{role}-{}", n + 1)));
+        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Served::stopped(BINARY, role, &settings)
     }
 
-    /// Waits until there are at least so many mails.
-    pub(crate) async fn wait_for_letters(&self, n: usize) -> Vec<Letter> {
-        wait_for(&format!("{n} mails"), async || {
-            let found = self.letters();
-            (found.len() >= n).then_some(found)
-        })
-        .await
+    async fn start_as(&self, role: &'static str, n: usize) -> Served {
+        let mut process = self.stopped(role, n);
+        process.start_again().await;
+        process
     }
 
-    /// How many registrations there are.
-    pub(crate) async fn registrations(&self) -> i64 {
-        self.database.as_ref().unwrap().number("select count(*) from registrations").await
+    /// `karibu migrate`.
+    pub(crate) async fn migrate(&self) {
+        let (code, _, complaint) = self.stopped("web", 0).command(&["migrate"]).await;
+        assert_eq!(code, 0, "{complaint}");
+    }
+
+    /// Somebody in front of a web.
+    pub(crate) fn person(&self, web: usize) -> Registrant {
+        Registrant::new(self.webs[web].client(), &self.webs[web].url(), EVENT)
+    }
+
+    /// Registers somebody through a web and gives the address.
+    pub(crate) async fn register(&self, web: usize, name: &str) -> String {
+        let (person, filled) = (self.person(web), Filled::sample(name));
+        let form = person.open().await;
+        let answer = person.send(&form, &filled, None).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        filled.get("email").to_owned()
+    }
+
+    /// Waits until an address got its mail.
+    pub(crate) async fn mail_to(&self, address: &str, patience: Duration) {
+        let here = async || self.relay.mails().iter().any(|mail| mail.rcpt[0] == address).then_some(());
+        wait_at_most(patience, "a mail", here).await;
     }
 }

@@ -60,6 +60,7 @@ struct ConfirmationText<'a> {
 /// What both parts show.
 struct View {
     title: String,
+    demo: Option<String>,
     lead: String,
     waiting: bool,
     facts: Vec<Fact>,
@@ -130,6 +131,7 @@ impl View {
         let link = |path: String| envelope.urls.absolute(&urls::in_language(&path, envelope.language));
         Self {
             title,
+            demo: envelope.demo_notice(),
             lead,
             waiting,
             facts: facts(mail),

@@ -53,6 +53,7 @@ struct DuplicateText<'a> {
 /// What both parts show.
 struct View {
     title: String,
+    demo: Option<String>,
     lead: String,
     facts: Vec<Fact>,
     body: Vec<String>,
@@ -70,6 +71,7 @@ impl View {
         let reference = record.reference.as_str();
         let (contact, contact_address) = envelope.contact();
         Self {
+            demo: envelope.demo_notice(),
             title: words
                 .fill("mail-duplicate-subject", &[("event", (&short_name).into()), ("reference", reference.into())]),
             lead: words.fill("mail-duplicate-lead", &named),

@@ -105,6 +105,7 @@ struct OrganizerText<'a> {
 /// What both parts show.
 struct View {
     title: String,
+    demo: Option<String>,
     lead: String,
     period: String,
     overview_heads: [String; 3],
@@ -138,6 +139,7 @@ impl View {
         }
         Self {
             title: subject::subject(mail),
+            demo: envelope.demo_notice(),
             lead: lead(mail),
             period: mail.window.map(|window| period(mail, window)).unwrap_or_default(),
             overview_heads: [words.get("mail-reference"), words.get("mail-table-name"), words.get("mail-status")],

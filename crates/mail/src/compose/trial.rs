@@ -35,6 +35,7 @@ struct TrialHtml<'a> {
 
 struct View {
     title: String,
+    demo: Option<String>,
     lead: String,
     body: String,
 }
@@ -46,6 +47,7 @@ pub fn trial(mail: &TrialMail<'_>) -> Message {
     let named = [("host", host.into())];
     let view = View {
         title: words.fill("mail-test-subject", &named),
+        demo: None,
         lead: words.fill("mail-test-lead", &named),
         body: words.get("mail-test-body"),
     };

@@ -150,6 +150,7 @@ impl House {
     fn start(&self, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, lease: Duration) -> Running {
         let (metrics, parts) = (Metrics::new("test", "test"), Parts::new());
         let notifier = Notifier {
+            demo: false,
             store: Arc::new(self.store.clone()),
             clock,
             random: self.random.clone(),

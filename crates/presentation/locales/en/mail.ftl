@@ -137,3 +137,6 @@ mail-duplicate-change = If you want to change something, or to register somebody
 mail-test-subject = Test mail of { $host }
 mail-test-lead = Mails of { $host } arrive
 mail-test-body = Somebody sent this mail to see whether mails of the registration arrive. It is about no registration, and you need not do anything.
+
+# Every mail of a demo begins with it.
+mail-demo = DEMO: this mail comes from a trial. It registers nobody for a conference.

@@ -1,5 +1,6 @@
 # All pages but the form.
 
+page-demo = DEMO: this is a trial. Nothing here registers you for a conference, and its mails leave for nobody.
 page-skip = Skip to the content
 page-languages = Language
 page-all-events = All events

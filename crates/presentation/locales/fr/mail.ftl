@@ -137,3 +137,6 @@ mail-duplicate-change = Pour modifier quelque chose ou inscrire une autre person
 mail-test-subject = Courriel d’essai de { $host }
 mail-test-lead = Les courriels de { $host } arrivent
 mail-test-body = Quelqu’un a envoyé ce courriel pour voir si les courriels des inscriptions arrivent. Il ne concerne aucune inscription et vous n’avez rien à faire.
+
+# Every mail of a demo begins with it.
+mail-demo = DEMO : ce courriel vient d’un essai. Il n’inscrit personne à une conférence.

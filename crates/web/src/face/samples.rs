@@ -29,7 +29,7 @@ pub(super) fn assets() -> Assets {
 
 pub(super) fn shell<'a>(language: Language, event: Option<&'a Event>, assets: &'a Assets) -> Shell<'a> {
     let switch = Language::ALL.map(|other| (other, format!("?lang={other}"), other == language));
-    Shell { words: Words::of(language), switch: switch.into(), event, assets, noindex: false }
+    Shell { words: Words::of(language), switch: switch.into(), event, assets, noindex: false, demo: false }
 }
 
 pub(super) fn visitor() -> Visitor {

@@ -22,6 +22,8 @@ pub struct Shell<'a> {
     pub assets: &'a Assets,
     /// Whether search engines are told to stay away.
     pub noindex: bool,
+    /// Whether it says that this is a demo.
+    pub demo: bool,
 }
 
 /// A [`Shell`] as the templates read it.
@@ -33,6 +35,7 @@ pub(super) struct Frame<'a> {
     pub(super) switch: &'a [(Language, String, bool)],
     pub(super) assets: &'a Assets,
     pub(super) noindex: bool,
+    pub(super) demo: bool,
     /// Path and name at the top of the page.
     pub(super) brand: (String, &'a str),
     /// Path of the list of events.
@@ -65,7 +68,8 @@ impl Shell<'_> {
             title,
             switch: if self.switch.len() > 1 { &self.switch } else { &[] },
             assets: self.assets,
-            noindex: self.noindex,
+            noindex: self.noindex || self.demo,
+            demo: self.demo,
             brand,
             home,
             script: false,

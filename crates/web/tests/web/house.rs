@@ -126,6 +126,7 @@ impl House {
             sample_organizers: SampleOrganizers::AsWritten,
         };
         let mut settings = WebSettings {
+            demo: false,
             public_url: public_url.parse().unwrap(),
             instance: "test-1".to_owned(),
             version: "1.2.3",
