@@ -9,15 +9,16 @@ use reqwest::StatusCode;
 use testkit::nginx::Nginx;
 use testkit::postgres::{Options, Postgres};
 use testkit::registrant::{Attached, Filled, Registrant, location};
-use testkit::serve::{free_port, wait_at_most, wait_for};
+use testkit::serve::{Served, free_port, wait_at_most, wait_for};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::front::Front;
+use crate::house::BINARY;
 
 /// How many are registered before a crowd goes.
-const MANY: usize = 60;
+const MANY: usize = 40;
 
 /// People who register one after the other, until they are told to stop.
 struct Crowd {
@@ -80,6 +81,11 @@ impl Crowd {
     }
 }
 
+/// A machine that does much else at once takes its time.
+fn patient(front: &Front) -> reqwest::ClientBuilder {
+    front.nginx.client_builder().timeout(Duration::from_secs(120))
+}
+
 /// All that were answered are there, once.
 async fn all_are_there(front: &Front, pages: &[String]) {
     assert!(pages.len() >= MANY);
@@ -91,7 +97,7 @@ async fn all_are_there(front: &Front, pages: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_are_killed_fail_nobody() {
     let mut front = Front::open().await;
-    let crowd = Crowd::come(&front.person(), 6);
+    let crowd = Crowd::come(&front.person_by(patient(&front)), 4);
     for round in 0.. {
         front.webs[round % 2].kill().await;
         crowd.pass().await;
@@ -107,7 +113,7 @@ async fn webs_that_are_killed_fail_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_are_asked_to_end_fail_nobody() {
     let mut front = Front::open().await;
-    let crowd = Crowd::come(&front.person(), 6);
+    let crowd = Crowd::come(&front.person_by(patient(&front)), 4);
     for round in 0.. {
         assert_eq!(front.webs[round % 2].terminate().await, Some(0));
         front.webs[round % 2].start_again().await;
@@ -124,8 +130,8 @@ async fn webs_that_are_asked_to_end_fail_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_under_load_drops_no_request() {
     let front = Front::open().await;
-    let client = front.nginx.client_builder().http1_only().pool_max_idle_per_host(0).build().unwrap();
-    let crowd = Crowd::come(&Registrant::new(client, &front.nginx.url(), "connect"), 6);
+    let client = patient(&front).http1_only().pool_max_idle_per_host(0);
+    let crowd = Crowd::come(&front.person_by(client), 4);
     for round in 0.. {
         sleep(Duration::from_millis(400)).await;
         front.nginx.reload();
@@ -182,7 +188,7 @@ async fn without_a_database_everybody_gets_webs_own_page_with_the_answers_kept()
     let person = front.person();
     let (form, filled) = (person.open().await, Filled::sample("Rakoto"));
     postgres.stop().await;
-    for round in 0..4 {
+    for round in 0..3 {
         let answer = person.send(&form, &filled, None).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key("x-instance"), "round {round}: web says it, not nginx");
@@ -216,4 +222,21 @@ async fn it_starts_with_one_web_and_with_none() {
     front.nginx.stop().await;
     front.nginx.start_again().await;
     assert_eq!(get(&front).await, 200);
+}
+
+/// In a rolling deploy webs of two versions run side by side, and each knows only the files of its own pages. The other one is a
+/// process here that knows none.
+#[tokio::test]
+async fn files_of_a_page_come_from_whichever_web_has_them() {
+    let front = Front::with(Nginx::prepare(), 1, &[]).await;
+    let settings = [("PUBLIC_URL", "https://localhost"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
+    let other = Served::start_as(BINARY, "mailbox", &settings).await;
+    let page = front.person().get("/connect/").await.text().await.unwrap();
+    let nginx = Nginx::prepare().in_front_of(&[other.port(), front.webs[0].port()]).await;
+    let (_, rest) = page.split_once("href=\"/static/").unwrap();
+    let url = format!("{}/static/{}", nginx.url(), rest.split('"').next().unwrap());
+    for _ in 0..10 {
+        assert_eq!(nginx.client().get(&url).send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(nginx.client().get(format!("{url}x")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
