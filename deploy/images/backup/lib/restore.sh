@@ -8,6 +8,7 @@ server=
 restore_command() {
   local what=$1
   shift
+  who=restore
   while (($#)); do
     case "$1" in
       --at) at=${2#@} ;;
