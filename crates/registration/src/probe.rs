@@ -59,7 +59,9 @@ pub async fn remove(store: &dyn Store, stored: &StoredEvent, record: &Record) ->
 fn removal(event: &Event, form: &Form, record: &Record) -> Removal {
     let answers = Answers::from_json(form, &record.answers);
     let mut summary = summary::deltas(form, &answers, record.status, event.day(record.created_at));
-    summary.iter_mut().for_each(|delta| delta.n = -delta.n);
+    for delta in &mut summary {
+        delta.n = -delta.n;
+    }
     Removal {
         id: record.id,
         status: record.status,

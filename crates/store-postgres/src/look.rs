@@ -18,6 +18,7 @@ const ALONE: i64 = 0x6b61_7269_6275_0002;
 
 /// What a look at the server found.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Look {
     /// Its version, such as `17.2`.
     pub version: String,

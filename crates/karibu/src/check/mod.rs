@@ -101,8 +101,7 @@ impl Finding {
 pub(crate) async fn run(flags: Vec<(&'static str, String)>, json: bool) -> Outcome {
     let findings = {
         let _progress = Progress::unknown("looking");
-        // Many looks at once are a large future.
-        Box::pin(look(flags)).await
+        look(flags).await
     };
     if json {
         print_json(&findings)?;
@@ -153,13 +152,14 @@ async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
     let address = serve.as_ref().and_then(|serve| serve.mail_from.as_ref()).map(|from| from.address.clone());
     let selector = settings.given("DKIM_SELECTOR").map(str::to_owned);
     let records = sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom);
+    // Many looks at once are a large future.
     let looks = async {
         match &cluster {
-            Some(cluster) => cluster::look(&settings, cluster, serve.as_ref()).await,
-            None => alone(&settings, serve.as_ref()).await,
+            Some(cluster) => Box::pin(cluster::look(&settings, cluster, serve.as_ref())).await,
+            None => Box::pin(alone(&settings, serve.as_ref())).await,
         }
     };
-    let (looks, records) = tokio::join!(Box::pin(looks), records);
+    let (looks, records) = tokio::join!(looks, records);
     findings.extend(looks);
     findings.extend(records);
     findings
@@ -198,15 +198,11 @@ async fn clock(settings: &Settings) -> Finding {
         store.close().await;
         theirs
     };
-    match theirs.await {
-        Ok(theirs) => {
-            clock_state(found("clock"), &[("the database".to_owned(), theirs.duration_since(SystemClock.now()))])
-        }
-        Err(_) => {
-            let finding = clock_state(found("clock"), &[]);
-            Finding { found: format!("{}; the database's is not known", finding.found), ..finding }
-        }
+    if let Ok(theirs) = theirs.await {
+        return clock_state(found("clock"), &[("the database".to_owned(), theirs.duration_since(SystemClock.now()))]);
     }
+    let finding = clock_state(found("clock"), &[]);
+    Finding { found: format!("{}; the database's is not known", finding.found), ..finding }
 }
 
 /// Judges this machine's clock, and how far those of others are ahead of it.

@@ -111,11 +111,11 @@ pub(super) async fn redis(address: Option<&Address>) -> Finding {
         }
     };
     let (used, most) = look.memory;
-    let megabytes = |bytes: u64| bytes as f64 / 1_000_000.0;
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
     let room = if most == 0 {
-        format!("{:.1} MB in use, without a limit", megabytes(used))
+        format!("{} MB in use, without a limit", megabytes(used))
     } else {
-        format!("{:.1} of {:.1} MB in use", megabytes(used), megabytes(most))
+        format!("{} of {} MB in use", megabytes(used), megabytes(most))
     };
     let told = format!(
         "Redis {}: maxmemory-policy {}, {room}, {} wake-ups waiting",
