@@ -2,11 +2,13 @@
 
 #![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
 
+pub mod acme;
 pub mod browser;
 pub mod discretion;
 pub mod disk;
 pub mod ledger;
 pub mod letters;
+pub mod nginx;
 pub mod observatory;
 pub mod postgres;
 pub mod redis;
