@@ -151,7 +151,12 @@ async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
     let resolver = std::fs::read_to_string("/etc/resolv.conf").ok().as_deref().and_then(dns::resolver);
     let address = serve.as_ref().and_then(|serve| serve.mail_from.as_ref()).map(|from| from.address.clone());
     let selector = settings.given("DKIM_SELECTOR").map(str::to_owned);
-    let records = sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom);
+    let records = async {
+        if serve.as_ref().is_some_and(|serve| serve.demo) {
+            return ["SPF", "DKIM", "DMARC"].map(|name| found(name).skipped("the mails of a demo stay here")).to_vec();
+        }
+        sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom).await
+    };
     // Many looks at once are a large future.
     let looks = async {
         match &cluster {
