@@ -61,9 +61,9 @@ impl House {
         let cluster = Cluster::start(2, 2).await;
         let ports: Vec<u16> = cluster.webs.iter().map(Served::port).collect();
         let nginx = Nginx::prepare().in_front_of(&ports).await;
-        let parts = cluster.webs.iter().zip(1..).map(|(web, n)| format!("web-{n}={}", web.ops_url()));
+        let webs = cluster.webs.iter().zip(1..).map(|(web, n)| format!("web-{n}={}", web.ops_url()));
         let notifiers = cluster.notifiers.iter().zip(1..).map(|(one, n)| format!("notifier-{n}={}", one.ops_url()));
-        let parts: Vec<String> = parts.chain(notifiers).collect();
+        let listeners: Vec<String> = webs.chain(notifiers).collect();
         let mut operator = Served::stopped(BINARY, "check", &[]);
         for (name, value) in cluster.settings() {
             operator.set(name, &value);
@@ -75,7 +75,7 @@ impl House {
         std::fs::write(&ca, relays + &nginx.certificates().ca).unwrap();
         for (name, value) in [
             ("CA_FILE", ca.display().to_string()),
-            ("PARTS", parts.join(",")),
+            ("PARTS", listeners.join(",")),
             ("CHECK_ADDRESS", format!("127.0.0.1:{},127.0.0.1:{}", nginx.port(), nginx.http_port())),
             ("ONCALL", ONCALL.to_owned()),
             ("MIN_FILL", "0s".to_owned()),
