@@ -18,6 +18,14 @@ pub const SLUG: &str = "_check";
 /// Its event file.
 pub const EVENT_FILE: &str = include_str!("probe.toml");
 
+/// How it begins in every version of Karibu.
+const BEGINNING: &str = "# The event that `karibu check` registers for";
+
+/// Whether an event file is this one, of whichever version.
+pub(crate) fn is_file(source: &str) -> bool {
+    source.starts_with(BEGINNING)
+}
+
 /// After so long a registration was left behind by a check that was killed.
 pub const LEFT_BEHIND: SignedDuration = SignedDuration::from_hours(1);
 

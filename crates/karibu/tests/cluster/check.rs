@@ -272,9 +272,12 @@ async fn the_event_of_checks_is_nobodys() {
     let house = House::open().await;
     let file = house.operator.data().join("event.toml");
     let sample = std::fs::read_to_string(testkit::serve::root().join("events/connect.toml")).unwrap();
-    std::fs::write(&file, sample.replace("slug = \"connect\"", "slug = \"_check\"")).unwrap();
-    let (code, _, complaint) = house.run(&["event", "import", file.to_str().unwrap()]).await;
-    assert!(code == 1 && complaint.contains("for `karibu check` alone"), "{complaint}");
+    let copied = "# The event that `karibu check` registers for\n".to_owned() + &sample;
+    for (text, told) in [(sample, "line 8: `slug`: `_check` is a page"), (copied, "for `karibu check` alone")] {
+        std::fs::write(&file, text.replace("slug = \"connect\"", "slug = \"_check\"")).unwrap();
+        let (code, _, complaint) = house.run(&["event", "import", file.to_str().unwrap()]).await;
+        assert!(code == 1 && complaint.contains(told), "{complaint}");
+    }
 
     // What a check that was killed left behind goes with the next one, once it is an hour old.
     assert_eq!(house.check().await.code, 0);
