@@ -42,8 +42,14 @@ use crate::settings::{Role, Settings};
 use crate::store::{Opened, Purpose};
 
 /// SQLite's, too. The C library's keeps what a burst took; settings are in `.cargo/config.toml`.
+#[cfg(not(target_env = "musl"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// In the image. musl's own takes one lock for all threads; settings are in `deploy/images/karibu/Dockerfile`.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match run() {

@@ -7,6 +7,7 @@ pub mod discretion;
 pub mod disk;
 pub mod ledger;
 pub mod letters;
+pub mod nginx;
 pub mod observatory;
 pub mod postgres;
 pub mod redis;

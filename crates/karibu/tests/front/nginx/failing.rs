@@ -1,0 +1,218 @@
+//! Webs that die, drain, do not answer or have no database, and an nginx that is reloaded: nobody's request fails.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use testkit::nginx::Nginx;
+use testkit::postgres::{Options, Postgres};
+use testkit::registrant::{Attached, Filled, Registrant, location};
+use testkit::serve::{free_port, wait_at_most, wait_for};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::house::House;
+
+/// How many are registered before a crowd goes.
+const MANY: usize = 60;
+
+/// People who register one after the other, until they are told to stop.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    registered: Arc<AtomicUsize>,
+    people: Vec<JoinHandle<Vec<String>>>,
+}
+
+impl Crowd {
+    /// So many at a time; each person opens the form and sends it with a small file. Any other answer than the page after fails.
+    fn come(person: &Registrant, many: usize) -> Self {
+        let (stop, registered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let people = (0..many).map(|who| {
+            let (person, stop, registered) = (person.clone(), stop.clone(), registered.clone());
+            tokio::spawn(async move {
+                let mut pages = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let form = person.open().await;
+                    let file = Attached::pdf_of("cv.pdf", 20_000, pages.len() as u32);
+                    let answer = person.send(&form, &Filled::sample(&format!("Crowd {who}")), Some(&file)).await;
+                    let (status, to) = (answer.status(), location(&answer));
+                    assert_eq!(status, StatusCode::SEE_OTHER);
+                    pages.push(to.unwrap().split('?').next().unwrap().to_owned());
+                    registered.fetch_add(1, Ordering::Relaxed);
+                }
+                pages
+            })
+        });
+        let people = people.collect();
+        Self { stop, registered, people }
+    }
+
+    /// Waits until nobody's request is still one of those that were under way.
+    async fn pass(&self) {
+        let until = self.registered.load(Ordering::Relaxed) + 3 * self.people.len();
+        let passed = || self.people.iter().any(JoinHandle::is_finished) || self.registered.load(Ordering::Relaxed) >= until;
+        wait_at_most(Duration::from_secs(60), "the crowd", async || passed().then_some(())).await;
+    }
+
+    /// Whether enough of them registered, and in enough rounds; or one of them failed.
+    fn has_seen(&self, rounds: usize) -> bool {
+        let failed = self.people.iter().any(JoinHandle::is_finished);
+        failed || (rounds >= 4 && self.registered.load(Ordering::Relaxed) >= MANY)
+    }
+
+    /// Lets them finish. Gives the pages that they were led to.
+    async fn go(self, house: &House) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut pages = Vec::new();
+        for person in self.people {
+            let Ok(its) = person.await else {
+                let log = house.nginx.access_log();
+                let failed: Vec<_> = log.iter().filter(|line| line["status"].as_u64() >= Some(500)).collect();
+                panic!("somebody failed: {failed:#?}\n{}", house.nginx.error_log());
+            };
+            pages.extend(its);
+        }
+        pages
+    }
+}
+
+/// All that were answered are there, once.
+async fn all_are_there(house: &House, pages: &[String]) {
+    assert!(pages.len() >= MANY);
+    assert_eq!(pages.iter().collect::<BTreeSet<_>>().len(), pages.len());
+    assert_eq!(house.registrations().await, pages.len() as i64);
+    println!("{} registered", pages.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webs_that_are_killed_fail_nobody() {
+    let mut house = House::open().await;
+    let crowd = Crowd::come(&house.person(), 6);
+    for round in 0.. {
+        house.webs[round % 2].kill().await;
+        crowd.pass().await;
+        house.webs[round % 2].start_again().await;
+        if crowd.has_seen(round) {
+            break;
+        }
+        crowd.pass().await;
+    }
+    all_are_there(&house, &crowd.go(&house).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webs_that_are_asked_to_end_fail_nobody() {
+    let mut house = House::open().await;
+    let crowd = Crowd::come(&house.person(), 6);
+    for round in 0.. {
+        assert_eq!(house.webs[round % 2].terminate().await, Some(0));
+        house.webs[round % 2].start_again().await;
+        if crowd.has_seen(round) {
+            break;
+        }
+        crowd.pass().await;
+    }
+    all_are_there(&house, &crowd.go(&house).await).await;
+}
+
+/// Requests on connections of their own. One on a connection that has been idle may meet its end, with HTTP/2 by GOAWAY: browsers
+/// send such a request again by themselves, since it was not processed (RFC 9113, 6.8; RFC 9112, 9.3.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_under_load_drops_no_request() {
+    let house = House::open().await;
+    let client = house.nginx.client_builder().http1_only().pool_max_idle_per_host(0).build().unwrap();
+    let crowd = Crowd::come(&Registrant::new(client, &house.nginx.url(), "connect"), 6);
+    for round in 0.. {
+        sleep(Duration::from_millis(400)).await;
+        house.nginx.reload();
+        if crowd.has_seen(round) {
+            break;
+        }
+    }
+    all_are_there(&house, &crowd.go(&house).await).await;
+}
+
+/// A listener whose queue is full: it does not even refuse, as a machine does that is switched off.
+async fn silence() -> (tokio::net::TcpListener, Vec<TcpStream>, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("127.0.0.1:{}", free_port()).parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut waiting = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(("127.0.0.1", port))).await {
+        waiting.push(connected.unwrap());
+    }
+    (listener, waiting, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_is_gone_makes_one_request_wait_a_second_and_no_other() {
+    let house = House::with(Nginx::prepare(), 1, &[]).await;
+    let (_listener, _waiting, gone) = silence().await;
+    let House { nginx, webs, database: _database } = house;
+    // Another nginx before the same web and the machine that is gone.
+    let url = nginx.url();
+    drop(nginx);
+    let nginx = Nginx::prepare().with("PUBLIC_URL", &url).in_front_of(&[gone, webs[0].port()]).await;
+    let client = nginx.client();
+    let mut slow = Vec::new();
+    for _ in 0..60 {
+        let began = Instant::now();
+        let answer = client.get(format!("{}/connect/register", nginx.url())).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(began.elapsed() < Duration::from_millis(1_900), "{:?}", began.elapsed());
+        if began.elapsed() > Duration::from_millis(500) {
+            slow.push(began.elapsed());
+        }
+        sleep(Duration::from_millis(30)).await;
+    }
+    assert!(!slow.is_empty() && slow.len() <= 2, "{slow:?}");
+}
+
+/// The pages of web with the answers on them, each time: both webs fail, and neither is left out for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_database_everybody_gets_webs_own_page_with_the_answers_kept() {
+    let mut postgres = Postgres::start(Options::default()).await;
+    let url = postgres.url("postgres");
+    let house = House::on(Nginx::prepare(), 2, &url, &[]).await;
+    let person = house.person();
+    let (form, filled) = (person.open().await, Filled::sample("Rakoto"));
+    postgres.stop().await;
+    for round in 0..8 {
+        let answer = person.send(&form, &filled, None).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("x-instance"), "round {round}: web says it, not nginx");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("value=\"Rakoto\""), "round {round}: the answers are kept");
+    }
+    postgres.start_again().await;
+    let page = wait_for("the registration", async || {
+        let answer = person.send(&form, &filled, None).await;
+        (answer.status() == StatusCode::SEE_OTHER).then(|| location(&answer).unwrap())
+    })
+    .await;
+    assert_eq!(person.get(&page).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn it_starts_with_one_web_and_with_none() {
+    let mut house = House::open().await;
+    let get = async |house: &House| {
+        let answer = house.nginx.client().get(format!("{}/connect/", house.nginx.url())).send().await;
+        answer.unwrap().status().as_u16()
+    };
+    for (webs, status) in [(1, 200), (0, 503)] {
+        house.nginx.kill();
+        house.webs[webs].kill().await;
+        house.nginx.start_again().await;
+        assert_eq!(get(&house).await, status, "{webs} webs");
+    }
+    house.webs[1].start_again().await;
+    assert_eq!(get(&house).await, 200, "a web that comes is found at once");
+    house.nginx.stop().await;
+    house.nginx.start_again().await;
+    assert_eq!(get(&house).await, 200);
+}
