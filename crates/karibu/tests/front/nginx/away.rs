@@ -7,7 +7,7 @@ use testkit::nginx::Nginx;
 use testkit::registrant::{Attached, Filled, OpenedForm, Registrant};
 use testkit::serve::wait_for;
 
-use crate::house::House;
+use crate::front::Front;
 
 const PROMISE: &str = "Keep this page open and press reload: nobody can be registered twice.";
 
@@ -28,10 +28,8 @@ async fn each_way_of_asking_gets_its_page_in_both_languages() {
         (PAGE, false, "This page cannot be shown right now", "Cette page ne peut pas être affichée"),
     ] {
         for (language, first, second) in [("en-GB,en", english, french), ("fr-FR,fr;q=0.9,en", french, english)] {
-            let headers = HeaderMap::from_iter([
-                (ACCEPT, accept.parse().unwrap()),
-                (ACCEPT_LANGUAGE, language.parse().unwrap()),
-            ]);
+            let headers =
+                HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap()), (ACCEPT_LANGUAGE, language.parse().unwrap())]);
             let client = nginx.client_builder().default_headers(headers).build().unwrap();
             let person = Registrant::new(client, &nginx.url(), "connect");
             let answer = if post {
@@ -75,8 +73,8 @@ async fn the_page_is_accessible_and_fits_a_phone() {
 }
 
 /// Fills in the sample's form with a file of this path.
-async fn fill_in(browser: &Browser, house: &House, path: &str) {
-    browser.open(&format!("{}/connect/register?lang=en", house.nginx.url())).await;
+async fn fill_in(browser: &Browser, front: &Front, path: &str) {
+    browser.open(&format!("{}/connect/register?lang=en", front.nginx.url())).await;
     for (name, text) in [
         ("first_name", "Aïcha"),
         ("last_name", "Rakoto"),
@@ -86,9 +84,7 @@ async fn fill_in(browser: &Browser, house: &House, path: &str) {
     ] {
         browser.type_into(name, text).await;
     }
-    for (name, value) in
-        [("country", "MG"), ("category", "student"), ("attendance", "online")]
-    {
+    for (name, value) in [("country", "MG"), ("category", "student"), ("attendance", "online")] {
         browser.choose(name, value).await;
     }
     browser.type_into("attachment", path).await;
@@ -96,30 +92,28 @@ async fn fill_in(browser: &Browser, house: &House, path: &str) {
 }
 
 /// The page after is there, and the registration once, with its file byte for byte.
-async fn is_registered_once(browser: &Browser, house: &House, content: &[u8]) {
+async fn is_registered_once(browser: &Browser, front: &Front, content: &[u8]) {
     wait_for("the page after", async || browser.address().await.contains("/connect/registered/").then_some(())).await;
     assert!(browser.text("main").await.contains("KC-"));
-    let letters = house.wait_for_letters(2).await;
-    assert_eq!(house.registrations().await, 1);
-    let organizer = letters.iter().find(|letter| letter.to == "devops@ubuntunet.net").unwrap();
-    let link = organizer.link(&format!("{}/organizer/", house.nginx.url()));
-    let client = house.nginx.client();
+    assert_eq!(front.registrations().await, 1);
+    let link = front.organizers_letter().await.link(&format!("{}/organizer/", front.nginx.url()));
+    let client = front.nginx.client();
     let view = client.get(&link).send().await.unwrap().text().await.unwrap();
     let path = view.split("href=\"").find_map(|rest| rest.split('"').next().filter(|href| href.contains("/files/")));
-    let file = client.get(format!("{}{}", house.nginx.url(), path.unwrap())).send().await.unwrap();
+    let file = client.get(format!("{}{}", front.nginx.url(), path.unwrap())).send().await.unwrap();
     assert!(file.bytes().await.unwrap() == content, "byte for byte");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_javascript_reload_registers_once_with_the_file() {
-    let mut house = House::open().await;
+    let mut front = Front::open().await;
     let folder = tempfile::tempdir().unwrap();
     let file = Attached::large_pdf("passport.pdf", 600_000);
     let path = folder.path().join(&file.name);
     std::fs::write(&path, &file.content).unwrap();
     let browser = Browser::start(Look { scripts: false, ..Look::default() }).await;
-    fill_in(&browser, &house, &path.display().to_string()).await;
-    for web in &mut house.webs {
+    fill_in(&browser, &front, &path.display().to_string()).await;
+    for web in &mut front.webs {
         web.kill().await;
     }
     browser.press("main form .send button").await;
@@ -128,26 +122,26 @@ async fn without_javascript_reload_registers_once_with_the_file() {
     // Reloading too early changes nothing.
     browser.page.refresh().await.unwrap();
     assert!(browser.source().await.contains(PROMISE));
-    for web in &mut house.webs {
+    for web in &mut front.webs {
         web.start_again().await;
     }
     browser.page.refresh().await.unwrap();
-    is_registered_once(&browser, &house, &file.content).await;
+    is_registered_once(&browser, &front, &file.content).await;
     browser.page.refresh().await.unwrap();
-    assert_eq!(house.registrations().await, 1);
+    assert_eq!(front.registrations().await, 1);
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_javascript_the_form_stays_and_the_button_registers_once_with_the_file() {
-    let mut house = House::open().await;
+    let mut front = Front::open().await;
     let folder = tempfile::tempdir().unwrap();
     let file = Attached::large_pdf("passport.pdf", 600_000);
     let path = folder.path().join(&file.name);
     std::fs::write(&path, &file.content).unwrap();
     let browser = Browser::start(Look::default()).await;
-    fill_in(&browser, &house, &path.display().to_string()).await;
-    for web in &mut house.webs {
+    fill_in(&browser, &front, &path.display().to_string()).await;
+    for web in &mut front.webs {
         web.kill().await;
     }
     browser.press("main form .send button").await;
@@ -158,10 +152,10 @@ async fn with_javascript_the_form_stays_and_the_button_registers_once_with_the_f
     .await;
     assert!(!browser.text(".send [role=status]").await.contains("reload"), "reloading would lose what was typed");
     assert_eq!(browser.value("last_name").await, "Rakoto");
-    for web in &mut house.webs {
+    for web in &mut front.webs {
         web.start_again().await;
     }
     browser.press("main form .send button").await;
-    is_registered_once(&browser, &house, &file.content).await;
+    is_registered_once(&browser, &front, &file.content).await;
     browser.close().await;
 }

@@ -11,7 +11,7 @@ use testkit::serve::wait_for;
 use testkit::tls::Certificates;
 use tokio::time::sleep;
 
-use crate::house::House;
+use crate::front::Front;
 
 /// The certificate that nginx shows now, in PEM.
 fn shown(nginx: &Nginx) -> String {
@@ -29,8 +29,8 @@ fn is(shown: &str, certificate: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_is_taken_up_while_requests_go_on_and_a_wrong_one_is_not() {
-    let house = House::open().await;
-    let nginx = &house.nginx;
+    let front = Front::open().await;
+    let nginx = &front.nginx;
     let trusting = nginx.client_builder().danger_accept_invalid_certs(true).http1_only().pool_max_idle_per_host(0);
     let trusting = trusting.build().unwrap();
     let url = format!("{}/connect/register", nginx.url());
@@ -94,16 +94,15 @@ async fn between_machines_nginx_speaks_tls_with_webs_and_only_with_ours() {
         ("expired", (&ours.expired.0, &ours.expired.1), StatusCode::SERVICE_UNAVAILABLE),
     ];
     for (name, (certificate, key), status) in cases {
-        let tls =
-            format!("{},{}", file(&format!("{name}.pem"), certificate), file(&format!("{name}.key"), key));
+        let tls = format!("{},{}", file(&format!("{name}.pem"), certificate), file(&format!("{name}.key"), key));
         let nginx = Nginx::prepare().with("WEB_CA", &ca).with("WEB_NAME", "localhost");
-        let house = House::with(nginx, 1, &[("TLS", &tls)]).await;
-        assert_eq!(house.person().get("/connect/").await.status(), status, "{name}");
+        let front = Front::with(nginx, 1, &[("TLS", &tls)]).await;
+        assert_eq!(front.person().get("/connect/").await.status(), status, "{name}");
         if status.is_success() {
-            house.person().register(&Filled::sample("Kimani"), None).await;
-            assert_eq!(house.registrations().await, 1);
+            front.person().register(&Filled::sample("Kimani"), None).await;
+            assert_eq!(front.registrations().await, 1);
         } else {
-            let told = async || house.nginx.error_log().contains("upstream SSL certificate").then_some(());
+            let told = async || front.nginx.error_log().contains("upstream SSL certificate").then_some(());
             wait_for("its complaint", told).await;
         }
     }

@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::house::House;
+use crate::front::Front;
 
 /// How many are registered before a crowd goes.
 const MANY: usize = 60;
@@ -53,7 +53,8 @@ impl Crowd {
     /// Waits until nobody's request is still one of those that were under way.
     async fn pass(&self) {
         let until = self.registered.load(Ordering::Relaxed) + 3 * self.people.len();
-        let passed = || self.people.iter().any(JoinHandle::is_finished) || self.registered.load(Ordering::Relaxed) >= until;
+        let passed =
+            || self.people.iter().any(JoinHandle::is_finished) || self.registered.load(Ordering::Relaxed) >= until;
         wait_at_most(Duration::from_secs(60), "the crowd", async || passed().then_some(())).await;
     }
 
@@ -64,14 +65,14 @@ impl Crowd {
     }
 
     /// Lets them finish. Gives the pages that they were led to.
-    async fn go(self, house: &House) -> Vec<String> {
+    async fn go(self, front: &Front) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         let mut pages = Vec::new();
         for person in self.people {
             let Ok(its) = person.await else {
-                let log = house.nginx.access_log();
+                let log = front.nginx.access_log();
                 let failed: Vec<_> = log.iter().filter(|line| line["status"].as_u64() >= Some(500)).collect();
-                panic!("somebody failed: {failed:#?}\n{}", house.nginx.error_log());
+                panic!("somebody failed: {failed:#?}\n{}", front.nginx.error_log());
             };
             pages.extend(its);
         }
@@ -80,59 +81,59 @@ impl Crowd {
 }
 
 /// All that were answered are there, once.
-async fn all_are_there(house: &House, pages: &[String]) {
+async fn all_are_there(front: &Front, pages: &[String]) {
     assert!(pages.len() >= MANY);
     assert_eq!(pages.iter().collect::<BTreeSet<_>>().len(), pages.len());
-    assert_eq!(house.registrations().await, pages.len() as i64);
+    assert_eq!(front.registrations().await, pages.len() as i64);
     println!("{} registered", pages.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_are_killed_fail_nobody() {
-    let mut house = House::open().await;
-    let crowd = Crowd::come(&house.person(), 6);
+    let mut front = Front::open().await;
+    let crowd = Crowd::come(&front.person(), 6);
     for round in 0.. {
-        house.webs[round % 2].kill().await;
+        front.webs[round % 2].kill().await;
         crowd.pass().await;
-        house.webs[round % 2].start_again().await;
+        front.webs[round % 2].start_again().await;
         if crowd.has_seen(round) {
             break;
         }
         crowd.pass().await;
     }
-    all_are_there(&house, &crowd.go(&house).await).await;
+    all_are_there(&front, &crowd.go(&front).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_are_asked_to_end_fail_nobody() {
-    let mut house = House::open().await;
-    let crowd = Crowd::come(&house.person(), 6);
+    let mut front = Front::open().await;
+    let crowd = Crowd::come(&front.person(), 6);
     for round in 0.. {
-        assert_eq!(house.webs[round % 2].terminate().await, Some(0));
-        house.webs[round % 2].start_again().await;
+        assert_eq!(front.webs[round % 2].terminate().await, Some(0));
+        front.webs[round % 2].start_again().await;
         if crowd.has_seen(round) {
             break;
         }
         crowd.pass().await;
     }
-    all_are_there(&house, &crowd.go(&house).await).await;
+    all_are_there(&front, &crowd.go(&front).await).await;
 }
 
 /// Requests on connections of their own. One on a connection that has been idle may meet its end, with HTTP/2 by GOAWAY: browsers
 /// send such a request again by themselves, since it was not processed (RFC 9113, 6.8; RFC 9112, 9.3.1).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_under_load_drops_no_request() {
-    let house = House::open().await;
-    let client = house.nginx.client_builder().http1_only().pool_max_idle_per_host(0).build().unwrap();
-    let crowd = Crowd::come(&Registrant::new(client, &house.nginx.url(), "connect"), 6);
+    let front = Front::open().await;
+    let client = front.nginx.client_builder().http1_only().pool_max_idle_per_host(0).build().unwrap();
+    let crowd = Crowd::come(&Registrant::new(client, &front.nginx.url(), "connect"), 6);
     for round in 0.. {
         sleep(Duration::from_millis(400)).await;
-        house.nginx.reload();
+        front.nginx.reload();
         if crowd.has_seen(round) {
             break;
         }
     }
-    all_are_there(&house, &crowd.go(&house).await).await;
+    all_are_there(&front, &crowd.go(&front).await).await;
 }
 
 /// A listener whose queue is full: it does not even refuse, as a machine does that is switched off.
@@ -150,9 +151,9 @@ async fn silence() -> (tokio::net::TcpListener, Vec<TcpStream>, u16) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_is_gone_makes_one_request_wait_a_second_and_no_other() {
-    let house = House::with(Nginx::prepare(), 1, &[]).await;
+    let front = Front::with(Nginx::prepare(), 1, &[]).await;
     let (_listener, _waiting, gone) = silence().await;
-    let House { nginx, webs, database: _database } = house;
+    let Front { nginx, webs, .. } = front;
     // Another nginx before the same web and the machine that is gone.
     let url = nginx.url();
     drop(nginx);
@@ -177,11 +178,11 @@ async fn a_machine_that_is_gone_makes_one_request_wait_a_second_and_no_other() {
 async fn without_a_database_everybody_gets_webs_own_page_with_the_answers_kept() {
     let mut postgres = Postgres::start(Options::default()).await;
     let url = postgres.url("postgres");
-    let house = House::on(Nginx::prepare(), 2, &url, &[]).await;
-    let person = house.person();
+    let front = Front::on(Nginx::prepare(), 2, &url, &[]).await;
+    let person = front.person();
     let (form, filled) = (person.open().await, Filled::sample("Rakoto"));
     postgres.stop().await;
-    for round in 0..8 {
+    for round in 0..4 {
         let answer = person.send(&form, &filled, None).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key("x-instance"), "round {round}: web says it, not nginx");
@@ -199,20 +200,20 @@ async fn without_a_database_everybody_gets_webs_own_page_with_the_answers_kept()
 
 #[tokio::test]
 async fn it_starts_with_one_web_and_with_none() {
-    let mut house = House::open().await;
-    let get = async |house: &House| {
-        let answer = house.nginx.client().get(format!("{}/connect/", house.nginx.url())).send().await;
+    let mut front = Front::open().await;
+    let get = async |front: &Front| {
+        let answer = front.nginx.client().get(format!("{}/connect/", front.nginx.url())).send().await;
         answer.unwrap().status().as_u16()
     };
     for (webs, status) in [(1, 200), (0, 503)] {
-        house.nginx.kill();
-        house.webs[webs].kill().await;
-        house.nginx.start_again().await;
-        assert_eq!(get(&house).await, status, "{webs} webs");
+        front.nginx.kill();
+        front.webs[webs].kill().await;
+        front.nginx.start_again().await;
+        assert_eq!(get(&front).await, status, "{webs} webs");
     }
-    house.webs[1].start_again().await;
-    assert_eq!(get(&house).await, 200, "a web that comes is found at once");
-    house.nginx.stop().await;
-    house.nginx.start_again().await;
-    assert_eq!(get(&house).await, 200);
+    front.webs[1].start_again().await;
+    assert_eq!(get(&front).await, 200, "a web that comes is found at once");
+    front.nginx.stop().await;
+    front.nginx.start_again().await;
+    assert_eq!(get(&front).await, 200);
 }

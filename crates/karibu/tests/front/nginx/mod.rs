@@ -1,8 +1,8 @@
 //! nginx by the project's configuration, before real webs.
 
 mod away;
+mod certificates;
 mod doors;
 mod failing;
 mod slow;
-mod certificates;
 mod talk;

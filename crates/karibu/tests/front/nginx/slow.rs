@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::house::House;
+use crate::front::Front;
 
 /// Speaks TLS with nginx, as HTTP/1.1.
 pub(super) fn connector(nginx: &Nginx) -> TlsConnector {
@@ -38,8 +38,8 @@ pub(super) async fn secured(connector: &TlsConnector, stream: TcpStream) -> TlsS
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_slow_clients_hold_up_nobody() {
-    let house = House::open().await;
-    let (connector, port) = (connector(&house.nginx), house.nginx.port());
+    let front = Front::open().await;
+    let (connector, port) = (connector(&front.nginx), front.nginx.port());
     let mut slow = tokio::task::JoinSet::new();
     for n in 0..200 {
         let connector = connector.clone();
@@ -53,8 +53,10 @@ async fn two_hundred_slow_clients_hold_up_nobody() {
             let mut stream = secured(&connector, stream).await;
             let head: &[u8] = match n % 4 {
                 1 => b"GET /connect/register HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-                2 => b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; \
-                      boundary=slow\r\nContent-Length: 10000000\r\n\r\n",
+                2 => {
+                    b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; \
+                      boundary=slow\r\nContent-Length: 10000000\r\n\r\n"
+                }
                 // Asks for pages and reads none.
                 _ => b"GET /connect/register HTTP/1.1\r\nHost: localhost\r\n\r\n",
             };
@@ -65,7 +67,7 @@ async fn two_hundred_slow_clients_hold_up_nobody() {
         });
     }
     sleep(Duration::from_secs(2)).await;
-    let person = house.person();
+    let person = front.person();
     let mut longest = Duration::ZERO;
     for n in 0..20 {
         let began = Instant::now();
@@ -76,7 +78,7 @@ async fn two_hundred_slow_clients_hold_up_nobody() {
     // A machine that does much else at once takes its time; whoever is held up waits for a minute.
     assert!(longest < Duration::from_secs(10), "a registration took {longest:?}");
     println!("the slowest registration beside 200 slow clients took {longest:?}");
-    assert_eq!(house.registrations().await, 20);
+    assert_eq!(front.registrations().await, 20);
     slow.shutdown().await;
 }
 
@@ -100,8 +102,8 @@ async fn half_a_head_is_given_ten_seconds_in_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_may_ask_for_a_thousand_things_at_once_and_no_more() {
-    let house = House::with(Nginx::prepare(), 1, &[]).await;
-    let (connector, port) = (connector(&house.nginx), house.nginx.port());
+    let front = Front::with(Nginx::prepare(), 1, &[]).await;
+    let (connector, port) = (connector(&front.nginx), front.nginx.port());
     let mut many = tokio::task::JoinSet::new();
     for _ in 0..1_040 {
         let connector = connector.clone();
@@ -120,7 +122,7 @@ async fn one_address_may_ask_for_a_thousand_things_at_once_and_no_more() {
         });
     }
     sleep(Duration::from_secs(4)).await;
-    assert_eq!(house.person().get("/connect/").await.status(), StatusCode::OK, "another address is answered");
+    assert_eq!(front.person().get("/connect/").await.status(), StatusCode::OK, "another address is answered");
     let ended: Vec<_> = many.join_all().await.into_iter().flatten().collect();
     assert!(!ended.is_empty() && ended.len() < 100, "{}", ended.len());
     assert!(ended.iter().all(|(begin, _)| begin == b"HTTP/1.1 429"));
