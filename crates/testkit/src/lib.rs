@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod discretion;
 pub mod disk;
+pub mod drill;
 pub mod ledger;
 pub mod letters;
 pub mod nginx;

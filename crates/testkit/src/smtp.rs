@@ -346,7 +346,7 @@ impl SmtpServer {
     }
 }
 
-fn received(file: &Path) -> ReceivedMail {
+pub(crate) fn received(file: &Path) -> ReceivedMail {
     let raw = std::fs::read(file).expect("a mail can be read");
     let envelope = std::fs::read(file.with_extension("json")).expect("an envelope can be read");
     let envelope: Value = serde_json::from_slice(&envelope).expect("an envelope is JSON");

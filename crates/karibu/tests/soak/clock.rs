@@ -1,6 +1,5 @@
 //! A machine whose clock is an hour off, and one whose clock is set right: forms are taken, and mails leave in time.
 
-use std::path::Path;
 use std::time::Duration;
 
 use testkit::registrant::location;
@@ -13,25 +12,10 @@ use crate::house::{Engine, House};
 /// How long a mail may take that met a relay's fault: half a minute until its second turn, and room for a slow machine.
 const IN_TIME: Duration = Duration::from_secs(90);
 
-/// The library that shows a process another time (Debian's package `faketime`).
-fn libfaketime() -> String {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
-    let files = folders.iter().map(|folder| Path::new(folder).join("faketime/libfaketimeMT.so.1"));
-    let found = files.into_iter().find(|file| file.exists());
-    found.expect("libfaketime is installed (ci/setup)").display().to_string()
-}
-
 /// Starts the server again with a clock that is off by this much, such as `+1h`.
 async fn set_clock(house: &mut House, off: &str) {
     assert_eq!(house.served.terminate().await, Some(0), "{}", house.served.log());
-    let library = libfaketime();
-    house.served.set_environment(&[
-        ("LD_PRELOAD", &library),
-        ("FAKETIME", off),
-        // Waiting goes on as it does.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
-    ]);
+    house.served.set_clock(off);
     house.served.start_again().await;
 }
 
