@@ -19,7 +19,7 @@ pub(crate) const PLACES: u32 = 10_000_000;
 
 /// Guards against floods are a matter of their own: a load comes from one address, without pauses. Those that the binary does
 /// not know are not set.
-const WIDE_OPEN: [(&str, &str); 4] =
+pub(crate) const WIDE_OPEN: [(&str, &str); 4] =
     [("RATE_LIMIT", "off"), ("MIN_FILL", "0s"), ("SMTP_RATE", "off"), ("UPLOAD_QUOTA", "1000GiB,1000GiB")];
 
 /// A running `karibu serve`.

@@ -4,6 +4,7 @@
 #![expect(clippy::cast_precision_loss, reason = "what is counted here is far below 2^52")]
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "statements are put together once")]
 
+mod bare_nginx;
 mod comparators;
 mod generate;
 mod house;
@@ -21,10 +22,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::parts::{Run, cost, form, mail, register, scale, start};
+use crate::parts::{Run, cluster, cost, form, mail, register, scale, start};
 
 /// All parts, the quiet ones first.
-const PARTS: [&str; 6] = ["start", "form", "register", "cost", "mail", "scale"];
+const PARTS: [&str; 7] = ["start", "form", "register", "cost", "mail", "cluster", "scale"];
 
 /// What was asked for.
 struct Asked {
@@ -59,6 +60,7 @@ async fn drill() -> Result<()> {
             "register" => register::run(&run).await,
             "cost" => cost::run(&run).await,
             "mail" => mail::run(&run).await,
+            "cluster" => cluster::run(&run).await,
             _ => scale::run(&run).await,
         }?;
         println!("  took {:.0} s", began.elapsed().as_secs_f64());

@@ -129,16 +129,3 @@ async fn what_is_answered_after_somebody_hung_up_is_committed() {
         other.append(file.id, 0, b"%PDF").await.expect("it is there for everybody");
     }
 }
-
-#[test]
-fn both_engines_have_the_same_migrations() {
-    let names = |engine: &str| {
-        let folder = format!("{}/../store-{engine}/migrations", env!("CARGO_MANIFEST_DIR"));
-        let entries = std::fs::read_dir(folder).expect("the folder can be read");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("it can be read").file_name().into_string().expect("UTF-8")).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(names("postgres"), names("sqlite"));
-}

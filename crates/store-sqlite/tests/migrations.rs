@@ -7,7 +7,8 @@ use std::path::Path;
 fn migrations(engine: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(engine).join("migrations");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect()
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    names.filter(|name| name.ends_with(".sql")).collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "that is how a test fails")]
 
+pub mod acme;
 pub mod browser;
 pub mod discretion;
 pub mod disk;

@@ -103,25 +103,18 @@ impl Nginx {
             // Nobody else may look into the temporary folder.
             command.env("NGINX_USER", "root");
         }
-        let mut nginx = command.spawn().expect("bash is installed");
-        let keeper = Command::new("sh")
-            .args(["-c", "read -r _ || kill -s KILL -- \"-$1\"", "sh", &nginx.id().to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("sh runs");
+        let nginx = command.spawn().expect("bash is installed");
+        let keeper = keeper(nginx.id());
+        self.running = Some(Running { nginx, keeper });
         let health = format!("{}/healthz", self.status_url());
         let started = tokio::time::Instant::now();
         loop {
             if reqwest::get(&health).await.is_ok_and(|answer| answer.status().is_success()) {
-                self.running = Some(Running { nginx, keeper });
                 return Ok(());
             }
-            let ended = nginx.try_wait().expect("it can be asked").is_some();
+            let mut running = self.running.iter_mut();
+            let ended = running.any(|running| running.nginx.try_wait().expect("it can be asked").is_some());
             if ended || started.elapsed() > PATIENCE {
-                self.running = Some(Running { nginx, keeper });
                 self.kill();
                 return Err(self.error_log());
             }
@@ -231,6 +224,18 @@ impl Nginx {
     pub fn error_log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
     }
+}
+
+/// Kills the processes of a group when the test's process is gone.
+fn keeper(group: u32) -> Child {
+    Command::new("sh")
+        .args(["-c", "read -r _ || kill -s KILL -- \"-$1\"", "sh", &group.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("sh runs")
 }
 
 impl Drop for Nginx {

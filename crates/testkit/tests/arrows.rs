@@ -35,9 +35,11 @@ const ALLOWED: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates from outside that only some of ours may name.
-const FENCED: [(&str, &[&str]); 7] = [
+const FENCED: [(&str, &[&str]); 9] = [
     ("sqlx", &["store-sqlite", "store-postgres"]),
     ("lettre", &["mail"]),
+    ("redis", &["conveyor"]),
+    ("apalis", &["conveyor"]),
     ("mail-parser", &["mailbox"]),
     ("axum-server", &["karibu"]),
     ("rcgen", &["karibu"]),

@@ -1,5 +1,6 @@
 //! What can be measured, a part each.
 
+pub(crate) mod cluster;
 pub(crate) mod cost;
 pub(crate) mod form;
 pub(crate) mod mail;

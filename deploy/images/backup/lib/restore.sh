@@ -32,7 +32,9 @@ restore_command() {
 # Looks at everything that can be known before; changes nothing.
 plan() {
   local shipped room needed goal
-  shipped=$(cat "$backups/$system/shipped" 2>/dev/null || field ended "$chosen/info")
+  shipped=$(cat "$backups/$system/shipped" 2>/dev/null || true)
+  # The times are written so that their order is that of letters.
+  if [[ $(field ended "$chosen/info") > $shipped ]]; then shipped=$(field ended "$chosen/info"); fi
   if [ -n "$at" ] && ((${at%.*} > $(seconds "$shipped"))); then
     refuse "the backups reach to $(utc "$(seconds "$shipped")"), which is before $(utc "$at"): leave --at out to restore all that is there"
   fi

@@ -5,7 +5,7 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap};
 use testkit::browser::{Browser, Look};
 use testkit::nginx::Nginx;
 use testkit::registrant::{Attached, Filled, OpenedForm, Registrant};
-use testkit::serve::wait_for;
+use testkit::serve::{root, wait_for};
 
 use crate::front::Front;
 
@@ -48,6 +48,23 @@ async fn each_way_of_asking_gets_its_page_in_both_languages() {
                 assert!(!page.replace("@media", "").contains(none), "{none} in {page}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn in_a_demo_these_pages_say_so_too_in_webs_words() {
+    let nginx = Nginx::prepare();
+    for (file, text) in [("mail_htpasswd", ""), ("demo", "on\n")] {
+        std::fs::write(nginx.secrets().join(file), text).unwrap();
+    }
+    let nginx = nginx.in_front_of(&[testkit::serve::free_port()]).await;
+    for language in ["en", "fr"] {
+        let words = root().join(format!("crates/presentation/locales/{language}/pages.ftl"));
+        let words = std::fs::read_to_string(words).unwrap();
+        let demo = words.lines().find_map(|line| line.strip_prefix("page-demo = ")).unwrap();
+        let request = nginx.client().get(nginx.url()).header(ACCEPT_LANGUAGE, language);
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(&format!("<p class=\"demo\">{demo}</p>")), "{page}");
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::front::Front;
 
 /// The certificate that nginx shows now, in PEM.
-fn shown(nginx: &Nginx) -> String {
+pub(super) fn shown(nginx: &Nginx) -> String {
     let address = format!("127.0.0.1:{}", nginx.port());
     let output = Command::new("openssl").args(["s_client", "-connect", &address, "-servername", "localhost"]).output();
     let text = String::from_utf8_lossy(&output.unwrap().stdout).into_owned();
@@ -23,7 +23,7 @@ fn shown(nginx: &Nginx) -> String {
     format!("{begin}{}{end}", inner.unwrap_or_else(|| panic!("no certificate: {text}")))
 }
 
-fn is(shown: &str, certificate: &str) -> bool {
+pub(super) fn is(shown: &str, certificate: &str) -> bool {
     shown.replace(['\r', '\n'], "") == certificate.replace(['\r', '\n'], "")
 }
 

@@ -1,5 +1,6 @@
 //! nginx by the project's configuration, before real webs.
 
+mod acme;
 mod away;
 mod certificates;
 mod doors;

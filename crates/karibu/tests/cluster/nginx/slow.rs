@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use testkit::nginx::Nginx;
 use testkit::registrant::{Attached, Filled};
+use testkit::serve::wait_for;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -101,29 +102,35 @@ async fn half_a_head_is_given_ten_seconds_in_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_may_ask_for_a_thousand_things_at_once_and_no_more() {
-    let front = Front::with(Nginx::prepare(), 1, &[]).await;
-    let (connector, port) = (connector(&front.nginx), front.nginx.port());
-    let mut many = tokio::task::JoinSet::new();
-    for _ in 0..1_040 {
-        let connector = connector.clone();
-        many.spawn(async move {
-            let mut stream = secured(&connector, from("127.0.0.3", port).await).await;
-            let head = b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx";
-            stream.write_all(head).await.unwrap();
+async fn one_address_may_ask_for_so_many_things_at_once_and_no_more() {
+    let nginx = Nginx::prepare().with("PER_ADDRESS", "30").in_front_of(&[testkit::serve::free_port()]).await;
+    let (connector, port) = (connector(&nginx), nginx.port());
+    let mut held = Vec::new();
+    for n in 0..40 {
+        let mut stream = secured(&connector, from("127.0.0.3", port).await).await;
+        let head = b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx";
+        stream.write_all(head).await.unwrap();
+        if n >= 30 {
             let mut begin = [0; 12];
-            match tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut begin)).await {
-                Ok(_) => Some((begin, stream)),
-                Err(_) => {
-                    sleep(Duration::from_secs(10)).await;
-                    None
-                }
-            }
-        });
+            stream.read_exact(&mut begin).await.unwrap();
+            assert_eq!(&begin, b"HTTP/1.1 429", "number {n}");
+        } else {
+            // So that nginx has it before the next one comes.
+            wait_for("the request", async || (writing(&nginx).await > n).then_some(())).await;
+        }
+        held.push(stream);
     }
-    sleep(Duration::from_secs(4)).await;
-    assert_eq!(front.person().get("/connect/").await.status(), StatusCode::OK, "another address is answered");
-    let ended: Vec<_> = many.join_all().await.into_iter().flatten().collect();
-    assert!(!ended.is_empty() && ended.len() < 100, "{}", ended.len());
-    assert!(ended.iter().all(|(begin, _)| begin == b"HTTP/1.1 429"));
+    let answer = nginx.client().get(nginx.url()).send().await.unwrap();
+    assert_eq!(
+        answer.status(),
+        StatusCode::SERVICE_UNAVAILABLE,
+        "another address gets the page for when no web is left"
+    );
+}
+
+/// How many requests nginx has, without the one that asks.
+async fn writing(nginx: &Nginx) -> usize {
+    let status = reqwest::get(format!("{}/status", nginx.status_url())).await.unwrap().text().await.unwrap();
+    let number = status.split("Writing: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    number.parse::<usize>().unwrap() - 1
 }
