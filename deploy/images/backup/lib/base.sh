@@ -5,7 +5,7 @@ made_base=
 
 # Takes a base backup and sets made_base. One at a time, whoever asks. It streams: nothing plain lies on a disk.
 take_base() {
-  local system began name folder making size
+  local system began name folder making size why
   exec 8>/tmp/base.lock
   flock 8
   system=$(spooled_system)
@@ -18,9 +18,10 @@ take_base() {
   mkdir -p "$making" || refuse "the base backup could not be made: the folder of backups cannot be written"
   if ! size=$(ask 'select sum(pg_database_size(oid))::bigint from pg_database' 2>/tmp/base.log) || ! stream_base "$making" ||
     ! base_info "$began" "$size" | put "$making/info" || ! mv "$making" "$folder" || ! sync "$(dirname "$folder")"; then
+    why=$(unsealed)
     rm -rf "$making"
     exec 8>&-
-    refuse "the base backup could not be made: $(tail -n 1 /tmp/base.log)"
+    refuse "the base backup could not be made (${why:-$(grep -E 'error|fatal|FATAL' /tmp/base.log | tail -n 1)})"
   fi
   note "$folder"/*
   if [ -e "$spool/need-base" ] && [ ! "$spool/need-base" -nt /tmp/base.began ]; then rm -f "$spool/need-base"; fi

@@ -52,11 +52,11 @@ recipient() {
 
 ask() { psql --no-psqlrc -qAt -F ' ' -c "$1"; }
 
-# seal FILE < content: compressed and encrypted, whole or not at all.
+# seal FILE < content: compressed and encrypted, whole or not at all. What failed stands in /tmp/seal.log.
 seal() {
   local file=$1 part
   part=$(dirname "$file")/.$(basename "$file").$$
-  if ! zstd -q -3 | age -r "$(recipient)" -o "$part" || ! sync "$part"; then
+  if ! zstd -q -3 2>/tmp/seal.log | age -r "$(recipient)" -o "$part" 2>>/tmp/seal.log || ! sync "$part" 2>>/tmp/seal.log; then
     rm -f "$part"
     return 1
   fi

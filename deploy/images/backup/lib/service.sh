@@ -29,7 +29,7 @@ service() {
   connect_settings
   target_settings
   # Leftovers of a run that was killed.
-  find "$backups" "$spool" -mindepth 1 -name '.*' -prune -exec rm -rf {} +
+  find "$backups" "$spool" -mindepth 1 -name '.*' -prune -exec rm -rf {} + 2>/dev/null || true
   mkdir -p "$spool/wal"
   trap stop TERM INT
   say "backups are encrypted for $(recipient) and kept for $keep_days days"

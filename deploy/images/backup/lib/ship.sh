@@ -28,7 +28,7 @@ ship() {
     sealed=$(wal_file "$system" "$name")
     if ! mkdir -p "${sealed%/*}" || ! seal "$sealed" <"$file"; then
       exec 7>&-
-      trouble "WAL cannot be written to the backups: see that their disk has room and that uid $(id -u) may write there"
+      trouble "WAL cannot be written to the backups ($(unsealed)): see that their disk has room and that uid $(id -u) may write there"
       return 1
     fi
     note "$sealed"
@@ -39,6 +39,13 @@ ship() {
     fi
   done
   exec 7>&-
+}
+
+# Why nothing could be written: the last words behind the name of the file.
+unsealed() {
+  local why
+  why=$(grep 'error: ' /tmp/seal.log 2>/dev/null | tail -n 1) || true
+  echo "${why##*: }"
 }
 
 # Removes a file of the backups, if it is there.
