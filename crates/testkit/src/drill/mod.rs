@@ -3,6 +3,7 @@
 
 mod books;
 mod crowd;
+mod exhaust;
 mod outcome;
 mod post;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use self::crowd::{Crowd, Site};
+pub use self::exhaust::take_all_connections;
 pub use self::outcome::{Allowed, Outcome};
 use self::post::Post;
 use crate::ledger::Ledger;
@@ -70,6 +72,7 @@ impl Drill {
         wrong.extend(before.iter().map(|failure| format!("before the fault: {failure}")));
         let began = Instant::now();
         let ended = fault(&crowd).await;
+        let lasted = began.elapsed();
         if !self.mails_flow(&crowd, ended).await {
             wrong.push(format!("nobody was registered and mailed within {:?} of the fault", self.patience));
         }
@@ -81,7 +84,7 @@ impl Drill {
         let last_failure = failures.iter().map(|failure| failure.at).max().unwrap_or(ended);
         let mut outcome = Outcome {
             fault: name.to_owned(),
-            lasted: ended.saturating_duration_since(began),
+            lasted,
             pace,
             healed: healed.max(last_failure).saturating_duration_since(ended),
             wrong,

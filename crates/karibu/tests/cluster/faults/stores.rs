@@ -1,7 +1,7 @@
 //! PostgreSQL and Redis that die, stall, are full or cut off.
 
 use testkit::disk::Disk;
-use testkit::drill::Allowed;
+use testkit::drill::{Allowed, take_all_connections};
 use testkit::postgres::{Options, Postgres};
 use tokio::time::{Duration, Instant, sleep};
 
@@ -75,6 +75,8 @@ async fn postgres_comes_back_to_all_that_was_promised() {
         Instant::now()
     });
     cut.await.is_well();
+    // From its next start on: fewer to be taken away.
+    postgres.run("alter system set max_connections = 60").await;
     let crash = drill.run("PostgreSQL crash", Allowed::Pages, async |_| {
         postgres.stop().await;
         sleep(AWAY).await;
@@ -90,11 +92,7 @@ async fn postgres_comes_back_to_all_that_was_promised() {
     });
     paused.await.is_well();
     let exhausted = drill.run("PostgreSQL's connections exhausted", Allowed::Pages, async |_| {
-        postgres.run("alter role karibu connection limit 0").await;
-        // A limit is not asked of those who are in, nor of a superuser: nobody gets in at all for a while.
-        postgres.run("alter database postgres connection limit 0").await;
-        postgres.run("alter role karibu connection limit -1").await;
-        postgres.run("alter database postgres connection limit -1").await;
+        take_all_connections(&postgres.url("postgres"), AWAY).await;
         Instant::now()
     });
     exhausted.await.is_well();
