@@ -202,6 +202,13 @@ impl SmtpServer {
         server
     }
 
+    /// The same for a folder that [`Self::elsewhere`] filled before.
+    pub fn joined(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        let modes = AtomicU64::new(0);
+        Self { options: Options::default(), folder, _temporary: None, elsewhere: true, port: 0, process: None, modes }
+    }
+
     /// Fills the folder.
     fn in_folder(options: Options, folder: PathBuf) -> Self {
         std::fs::create_dir(folder.join("mails")).expect("a folder can be made");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
@@ -242,7 +242,7 @@ impl Shared {
     }
 
     async fn register(&self, client: &Client, url: &str, n: usize, bytes: usize, local: &str) {
-        let (filled, file) = (somebody(&self.name, n, local), Attached::pdf_of(&format!("paper-{n}.pdf"), bytes, n as u32));
+        let (filled, file) = (somebody(&self.name, n, local), paper(&self.name, n, bytes));
         if n < SECRETIVE {
             filled.0.iter().for_each(|(_, value)| crate::discretion::keep(value));
         }
@@ -338,6 +338,16 @@ fn somebody(crowd: &str, n: usize, local: &str) -> Filled {
     Filled::sample(&format!("Drillperson {ending}"))
         .with("email", &format!("{local}{plus}{crowd}-{n}@example.org"))
         .with("country", countries[n % countries.len()])
+}
+
+/// A file of so many bytes that nobody else has.
+fn paper(crowd: &str, n: usize, bytes: usize) -> Attached {
+    static PATTERN: OnceLock<Attached> = OnceLock::new();
+    let Attached { mime, content, .. } = PATTERN.get_or_init(|| Attached::large_pdf("", LARGE));
+    let ending = format!("\n% {crowd} {n}\n");
+    let mut content: Vec<u8> = content.iter().copied().cycle().take(bytes - ending.len()).collect();
+    content.extend(ending.as_bytes());
+    Attached { name: format!("paper-{n}.pdf"), mime: mime.clone(), content }
 }
 
 /// An error with all that caused it.

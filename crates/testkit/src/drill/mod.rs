@@ -22,6 +22,9 @@ use crate::serve::wait_at_most;
 /// How often is looked whether something has come.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So often in a row the form is opened before everybody comes.
+const OFTEN: usize = 30;
+
 /// A cluster to be broken.
 pub struct Drill {
     /// Where people register.
@@ -132,10 +135,14 @@ impl Drill {
         }
     }
 
-    /// Waits until the form is served.
+    /// Waits until every web serves the form: they read events each second.
     pub async fn form_is_served(&self) {
-        let person = self.site.person();
-        wait_at_most(self.patience, "the form", async || person.try_open().await).await;
+        let (person, mut served) = (self.site.person(), 0);
+        wait_at_most(self.patience, "the form", async || {
+            served = if person.try_open().await.is_some() { served + 1 } else { 0 };
+            (served == OFTEN).then_some(())
+        })
+        .await;
     }
 }
 
