@@ -293,7 +293,7 @@ fn new_migrations_leave_the_previous_release_working() {
     for entry in std::fs::read_dir(&folder).expect("the folder can be read") {
         let path = entry.expect("it can be read").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-        if !name.ends_with(".sql") {
+        if path.extension().is_none_or(|extension| extension != "sql") {
             continue;
         }
         let version: i64 =

@@ -44,7 +44,7 @@ copy_over() {
   if rsync --links --times --perms --fsync --timeout=60 --mkpath "$@" "$backups/" "$remote" 2>"/tmp/rsync.$list"; then
     fine "mirror.$list"
   else
-    trouble_of "mirror.$list" "the off-host target does not take backups ($(tail -n 1 "/tmp/rsync.$list")): they lie in the local folder only"
+    trouble_of "mirror.$list" "the off-host target does not take backups ($(head -n 1 "/tmp/rsync.$list")): they lie in the local folder only"
     return 1
   fi
 }

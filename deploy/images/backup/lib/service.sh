@@ -20,8 +20,8 @@ trouble_of() {
 trouble() { trouble_of wal "$1"; }
 fine() {
   if [ -e "/tmp/trouble.$1" ]; then
+    say "this is over: $(cat "/tmp/trouble.$1")"
     rm -f "/tmp/trouble.$1"
-    say "that is over"
   fi
 }
 
@@ -31,6 +31,8 @@ service() {
   # Leftovers of a run that was killed.
   find "$backups" "$spool" -mindepth 1 -name '.*' -prune -exec rm -rf {} + 2>/dev/null || true
   mkdir -p "$spool/wal"
+  # Another folder of backups than before, or one that lost some: its WAL would have a gap.
+  if [ -e "$spool/shipped" ] && [ ! -e "$(wal_file "$(spooled_system)" "$(<"$spool/shipped")")" ]; then touch "$spool/need-base"; fi
   trap stop TERM INT
   say "backups are encrypted for $(recipient) and kept for $keep_days days"
   if [ -n "$target" ]; then

@@ -158,8 +158,8 @@ async fn the_log_knows_no_addresses_queries_tokens_and_foreign_paths() {
     for secret in ["jane", "JANE", "example.org", "lang=", &token(&page), &token(&link)] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
-    let line = lines.last().unwrap().as_object().unwrap();
-    let client = line.iter().find(|(name, value)| !name.starts_with("upstream") && value == &"127.0.0.1");
+    let newest = lines.last().unwrap().as_object().unwrap();
+    let client = newest.iter().find(|(name, value)| !name.starts_with("upstream") && value == &"127.0.0.1");
     assert!(client.is_none(), "{client:?}");
     // What a web that is gone makes nginx say names neither.
     drop(front.webs);

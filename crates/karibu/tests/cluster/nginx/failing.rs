@@ -9,12 +9,13 @@ use reqwest::StatusCode;
 use testkit::nginx::Nginx;
 use testkit::postgres::{Options, Postgres};
 use testkit::registrant::{Attached, Filled, Registrant, location};
-use testkit::serve::{free_port, wait_at_most, wait_for};
+use testkit::serve::{Served, free_port, wait_at_most, wait_for};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::front::Front;
+use crate::house::BINARY;
 
 /// How many are registered before a crowd goes.
 const MANY: usize = 40;
@@ -221,4 +222,21 @@ async fn it_starts_with_one_web_and_with_none() {
     front.nginx.stop().await;
     front.nginx.start_again().await;
     assert_eq!(get(&front).await, 200);
+}
+
+/// In a rolling deploy webs of two versions run side by side, and each knows only the files of its own pages. The other one is a
+/// process here that knows none.
+#[tokio::test]
+async fn files_of_a_page_come_from_whichever_web_has_them() {
+    let front = Front::with(Nginx::prepare(), 1, &[]).await;
+    let settings = [("PUBLIC_URL", "https://localhost"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
+    let other = Served::start_as(BINARY, "mailbox", &settings).await;
+    let page = front.person().get("/connect/").await.text().await.unwrap();
+    let nginx = Nginx::prepare().in_front_of(&[other.port(), front.webs[0].port()]).await;
+    let (_, rest) = page.split_once("href=\"/static/").unwrap();
+    let url = format!("{}/static/{}", nginx.url(), rest.split('"').next().unwrap());
+    for _ in 0..10 {
+        assert_eq!(nginx.client().get(&url).send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(nginx.client().get(format!("{url}x")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }

@@ -108,8 +108,8 @@ async fn one_address_may_ask_for_so_many_things_at_once_and_no_more() {
     let mut held = Vec::new();
     for n in 0..40 {
         let mut stream = secured(&connector, from("127.0.0.3", port).await).await;
-        let head = b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx";
-        stream.write_all(head).await.unwrap();
+        let request = b"POST /connect/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx";
+        stream.write_all(request).await.unwrap();
         if n >= 30 {
             let mut begin = [0; 12];
             stream.read_exact(&mut begin).await.unwrap();
