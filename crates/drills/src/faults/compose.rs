@@ -49,7 +49,7 @@ impl Compose {
     }
 
     /// `docker …`.
-    pub(crate) async fn docker(&self, words: &[&str]) -> Result<String> {
+    async fn docker(&self, words: &[&str]) -> Result<String> {
         run("docker", words, None).await
     }
 
@@ -75,6 +75,30 @@ impl Compose {
             "--entrypoint", "bash", &image, "-c", &kill,
         ];
         self.docker(&words).await.map(drop)
+    }
+
+    /// The same, and waits until parts that this ends have started again and are healthy.
+    pub(crate) async fn end(&self, parts: &[&str], signal: &str) -> Result<()> {
+        let mut before = Vec::new();
+        for part in parts {
+            before.push((part, self.started(part).await?));
+        }
+        self.signal(parts, signal).await?;
+        let began = Instant::now();
+        for (part, started) in before {
+            while self.started(part).await? == started {
+                if began.elapsed() > PATIENCE {
+                    return Err(Error::other(format!("{part} did not start again")));
+                }
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+        self.are_healthy(parts).await
+    }
+
+    /// When a part was started last.
+    async fn started(&self, part: &str) -> Result<String> {
+        self.docker(&["inspect", "-f", "{{.State.StartedAt}}", &self.container(part)]).await
     }
 
     /// `docker VERB` with the containers of parts: start, stop, restart, pause, unpause.

@@ -20,8 +20,7 @@ pub(super) async fn webs(stage: &mut Stage, cluster: &Compose) {
         stage
             .run(&format!("web: {name} of one"), Allowed::Nothing, async |_| {
                 let now = Instant::now();
-                cluster.signal(&WEBS[..1], signal).await?;
-                cluster.are_healthy(&WEBS).await?;
+                cluster.end(&WEBS[..1], signal).await?;
                 Ok(now)
             })
             .await;
@@ -29,8 +28,7 @@ pub(super) async fn webs(stage: &mut Stage, cluster: &Compose) {
             .run(&format!("web: {name} of both, one after the other"), Allowed::Nothing, async |_| {
                 let now = Instant::now();
                 for web in WEBS {
-                    cluster.signal(&[web], signal).await?;
-                    cluster.are_healthy(&[web]).await?;
+                    cluster.end(&[web], signal).await?;
                 }
                 Ok(now)
             })
@@ -38,8 +36,7 @@ pub(super) async fn webs(stage: &mut Stage, cluster: &Compose) {
         stage
             .run(&format!("web: {name} of both at the same moment"), Allowed::Pages, async |_| {
                 let now = Instant::now();
-                cluster.signal(&WEBS, signal).await?;
-                cluster.are_healthy(&WEBS).await?;
+                cluster.end(&WEBS, signal).await?;
                 Ok(now)
             })
             .await;

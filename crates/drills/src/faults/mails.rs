@@ -18,8 +18,7 @@ pub(super) async fn notifiers(stage: &mut Stage, cluster: &Compose, relay: &Smtp
             stage
                 .run(&format!("notifier: {name} of {which}"), Allowed::Nothing, async |_| {
                     let now = Instant::now();
-                    cluster.signal(parts, signal).await?;
-                    cluster.are_healthy(&NOTIFIERS).await?;
+                    cluster.end(parts, signal).await?;
                     Ok(now)
                 })
                 .await;

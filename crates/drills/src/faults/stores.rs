@@ -18,8 +18,7 @@ pub(super) async fn redis(stage: &mut Stage, cluster: &Compose) {
     stage
         .run("Redis: kill -9", Allowed::Nothing, async |_| {
             let now = Instant::now();
-            cluster.signal(&["redis"], "KILL").await?;
-            cluster.are_healthy(&["redis"]).await?;
+            cluster.end(&["redis"], "KILL").await?;
             Ok(now)
         })
         .await;
@@ -96,8 +95,7 @@ pub(super) async fn postgres(stage: &mut Stage, cluster: &Compose) {
     stage
         .run("PostgreSQL: kill -9", Allowed::Pages, async |_| {
             let now = Instant::now();
-            cluster.signal(&["postgres"], "KILL").await?;
-            cluster.are_healthy(&["postgres"]).await?;
+            cluster.end(&["postgres"], "KILL").await?;
             Ok(now)
         })
         .await;

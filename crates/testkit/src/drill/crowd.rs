@@ -271,7 +271,9 @@ impl Shared {
                     Ok(page) => return OpenedForm::read(&page, &path),
                     Err(error) => (Met::Nothing, told(&error)),
                 },
-                Ok(answer) if answer.status().is_server_error() => (Met::NoForm, answer.status().to_string()),
+                Ok(answer) if answer.status().is_server_error() => {
+                    (Met::NoForm, format!("{} by {}", answer.status(), by(&answer)))
+                }
                 Ok(answer) => {
                     self.books().complaints.push(format!("the form is answered {}", answer.status()));
                     (Met::NoForm, answer.status().to_string())
@@ -302,7 +304,7 @@ impl Shared {
                     return to.split('?').next().unwrap_or_default().to_owned();
                 }
                 Ok(answer) => {
-                    let status = answer.status();
+                    let (status, by) = (answer.status(), by(&answer));
                     match answer.text().await {
                         Ok(page) => {
                             let kept = page.contains(&format!("value=\"{}\"", filled.get("last_name")))
@@ -311,7 +313,7 @@ impl Shared {
                                 let beginning: String = page.chars().take(600).collect();
                                 self.books().complaints.push(format!("a form is answered {status}: {beginning}"));
                             }
-                            (if kept { Met::AnswersKept } else { Met::AnswersGone }, status.to_string())
+                            (if kept { Met::AnswersKept } else { Met::AnswersGone }, format!("{status} by {by}"))
                         }
                         Err(error) => (Met::Nothing, told(&error)),
                     }
@@ -338,6 +340,12 @@ fn somebody(crowd: &str, n: usize, local: &str) -> Filled {
     Filled::sample(&format!("Drillperson {ending}"))
         .with("email", &format!("{local}{plus}{crowd}-{n}@example.org"))
         .with("country", countries[n % countries.len()])
+}
+
+/// Which part gave an answer.
+fn by(answer: &reqwest::Response) -> String {
+    let instance = answer.headers().get("x-instance").and_then(|value| value.to_str().ok());
+    instance.unwrap_or("nginx").to_owned()
 }
 
 /// A file of so many bytes that nobody else has.

@@ -74,7 +74,17 @@ impl Drill {
         let before = crowd.failures();
         wrong.extend(before.iter().map(|failure| format!("before the fault: {failure}")));
         let began = Instant::now();
-        let ended = fault(&crowd).await;
+        // When a mail came is known while the fault lasts, too.
+        let look = async {
+            loop {
+                self.post.look();
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = fault(&crowd) => ended,
+            never = look => never,
+        };
         let lasted = began.elapsed();
         if !self.mails_flow(&crowd, ended).await {
             wrong.push(format!("nobody was registered and mailed within {:?} of the fault", self.patience));
