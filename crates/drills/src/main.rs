@@ -1,11 +1,12 @@
 //! Measures a Karibu that users would run: `drills PART… [--quick] [--binary FILE] [--perf FOLDER] [--document FILE --run TEXT]`;
-//! `ci/bench` calls it. Everything is started, bounded and ended here; a failure ends it with a sentence.
+//! `ci/bench` calls it, and `drills faults …`, `ci/drill`. Everything is started, bounded and ended here; a failure ends it with a sentence.
 
 #![expect(clippy::cast_precision_loss, reason = "what is counted here is far below 2^52")]
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "statements are put together once")]
 
 mod bare_nginx;
 mod comparators;
+mod faults;
 mod generate;
 mod house;
 mod http;
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
 }
 
 async fn drill() -> Result<()> {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if_eq("faults").is_some() {
+        return break_things(words).await;
+    }
     let Asked { parts, run, document } = read(std::env::args().skip(1))?;
     let machine = machine::describe();
     println!("{machine}");
@@ -69,6 +74,27 @@ async fn drill() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// `faults --relay FOLDER [--prepare | --url URL [--quick] [WORD…]]`.
+async fn break_things(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+    let (mut relay, mut url, mut prepare, mut quick, mut words) =
+        (PathBuf::new(), String::new(), false, false, Vec::new());
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| Error::other(format!("{argument} needs a value")));
+        match argument.as_str() {
+            "--relay" => relay = value()?.into(),
+            "--url" => url = value()?,
+            "--prepare" => prepare = true,
+            "--quick" => quick = true,
+            _ => words.push(argument),
+        }
+    }
+    if prepare {
+        faults::prepare(&relay);
+        return Ok(());
+    }
+    faults::run(&relay, &url, quick, words).await
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked> {

@@ -64,24 +64,7 @@ fn answers() -> Filled {
 impl Person {
     /// Sends the form.
     pub(crate) async fn register(&self, client: &mut Client, file: &Attached) -> Result<Answer> {
-        let mut body = Vec::with_capacity(file.content.len() + 4 * 1_024);
-        let mut text = |name: &str, value: &str| {
-            let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-            body.extend(part.as_bytes());
-        };
-        text("submission_id", &self.form.submission_id);
-        text("form_token", &self.form.form_token);
-        for (name, value) in &self.filled.0 {
-            text(name, value);
-        }
-        let head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"attachment\"; filename=\"{}\"\r\n\
-             Content-Type: {}\r\n\r\n",
-            file.name, file.mime
-        );
-        body.extend(head.as_bytes());
-        body.extend(&file.content);
-        body.extend(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let body = self.form.body(&self.filled, Some(file), BOUNDARY);
         client.post(&self.form.action, BOUNDARY, &body).await
     }
 }

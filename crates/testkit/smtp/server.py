@@ -5,6 +5,8 @@ Settings come as one JSON object in the first argument:
     {"port": 0, "folder": "…", "control": "…", "seen": "…", "tls": "none" | "starttls" | "implicit",
      "certificates": {"right": ["…", "…"], "elsewhere": […], "expired": […]}, "user": null, "password": null}
 
+In a container, also "host" (127.0.0.1 without it) and "login", a file with user:password.
+
 Prints "ready PORT" and runs until its standard input ends, so that it never outlives the test.
 
 Each taken mail is NNNN.eml, what was sent after DATA, beside NNNN.json, its envelope. The local part of a recipient may
@@ -40,6 +42,10 @@ import warnings
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
 
 SETTINGS = json.loads(sys.argv[1])
+HOST = SETTINGS.get("host", "127.0.0.1")
+if "login" in SETTINGS:
+    with open(SETTINGS["login"], encoding="utf-8") as login:
+        SETTINGS["user"], SETTINGS["password"] = login.read().strip().split(":", 1)
 REFUSED = re.compile(r"^(rcpt|data)-(\d{3})(?:-(\d\.\d{1,3}\.\d{1,3}))?(?:[-+.].*)?$")
 
 
@@ -269,7 +275,7 @@ async def main():
     # Keeps the port while nobody listens.
     keeper = socket.socket()
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    keeper.bind(("127.0.0.1", SETTINGS["port"]))
+    keeper.bind((HOST, SETTINGS["port"]))
     port = keeper.getsockname()[1]
     listener = None
     number = None
@@ -285,7 +291,7 @@ async def main():
                     listener = None
             if mode["mode"] != "refuse" and not listener:
                 listener = await asyncio.get_running_loop().create_server(
-                    serve, "127.0.0.1", port, ssl=context if tls == "implicit" else None, backlog=512
+                    serve, HOST, port, ssl=context if tls == "implicit" else None, backlog=512
                 )
             if number is None:
                 print("ready", port, flush=True)

@@ -13,6 +13,8 @@ pub enum Ledger {
     Sqlite(PathBuf),
     /// A URL, by `psql`.
     Postgres(String),
+    /// Any `psql`: a program with its first arguments, in a container for one.
+    Psql(Vec<String>),
 }
 
 impl Ledger {
@@ -30,8 +32,12 @@ impl Ledger {
             }
             Self::Postgres(url) => {
                 let mut command = Command::new("psql");
-                let query = format!("select coalesce(json_agg(t), '[]') from ({query}) t");
-                command.args(["--no-psqlrc", "--no-align", "--tuples-only", "--command", &query, url]);
+                command.args(json_by_psql(query)).arg(url);
+                command
+            }
+            Self::Psql(words) => {
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]).args(json_by_psql(query));
                 command
             }
         };
@@ -64,9 +70,15 @@ impl Ledger {
                 let lines: Vec<_> = rows.iter().filter_map(|row| row["integrity_check"].as_str()).collect();
                 lines.join("\n")
             }
-            Self::Postgres(_) => "ok".to_owned(),
+            Self::Postgres(_) | Self::Psql(_) => "ok".to_owned(),
         }
     }
+}
+
+/// What `psql` is told to give the rows of a query as JSON.
+fn json_by_psql(query: &str) -> [String; 5] {
+    let query = format!("select coalesce(json_agg(t), '[]') from ({query}) t");
+    ["--no-psqlrc", "--no-align", "--tuples-only", "--command", &query].map(str::to_owned)
 }
 
 /// The text in a column of a row.

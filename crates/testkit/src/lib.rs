@@ -6,7 +6,7 @@ pub mod acme;
 pub mod browser;
 pub mod discretion;
 pub mod disk;
-pub mod faketime;
+pub mod drill;
 pub mod ledger;
 pub mod letters;
 pub mod nginx;

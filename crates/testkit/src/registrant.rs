@@ -160,6 +160,29 @@ impl OpenedForm {
     }
 }
 
+impl OpenedForm {
+    /// The body that a browser sends (RFC 7578), its parts kept apart by `boundary`: the same bytes each time it is sent again.
+    pub fn body(&self, filled: &Filled, file: Option<&Attached>, boundary: &str) -> Vec<u8> {
+        let size = file.map_or(0, |file| file.content.len());
+        let mut body = Vec::with_capacity(size + 4 * 1_024);
+        let hidden = [("submission_id", &self.submission_id), ("form_token", &self.form_token)];
+        let typed = filled.0.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in hidden.into_iter().chain(typed) {
+            let part = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend(part.as_bytes());
+        }
+        let (name, mime) = file.map_or(("", "application/octet-stream"), |file| (&file.name, &file.mime));
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"attachment\"; filename=\"{name}\"\r\n\
+             Content-Type: {mime}\r\n\r\n"
+        );
+        body.extend(head.as_bytes());
+        body.extend(file.map(|file| file.content.as_slice()).unwrap_or_default());
+        body.extend(format!("\r\n--{boundary}--\r\n").as_bytes());
+        body
+    }
+}
+
 impl Attached {
     /// A small PDF with this text in it, so that two of them differ.
     pub fn pdf(name: &str, text: &str) -> Self {

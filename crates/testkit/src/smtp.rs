@@ -174,7 +174,11 @@ impl ReceivedMail {
 /// `data-552@example.org` is answered `552 …` after DATA; what follows a `+` is of no account.
 pub struct SmtpServer {
     options: Options,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Goes with the server.
+    _temporary: Option<TempDir>,
+    /// Whether somebody else runs it, in a container.
+    elsewhere: bool,
     port: u16,
     process: Option<Child>,
     /// How many modes were set, so that the server can tell which one holds.
@@ -185,7 +189,29 @@ impl SmtpServer {
     /// Starts a server on a free port.
     pub async fn start(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        std::fs::create_dir(folder.path().join("mails")).expect("a folder can be made");
+        let mut server = Self::in_folder(options, folder.path().to_owned());
+        server._temporary = Some(folder);
+        server.start_again().await;
+        server
+    }
+
+    /// A server that somebody else runs by `smtp/server.py`, in a container which has this folder too; it must be writable there.
+    pub fn elsewhere(folder: &Path) -> Self {
+        let mut server = Self::in_folder(Options::default(), folder.to_owned());
+        server.elsewhere = true;
+        server
+    }
+
+    /// The same for a folder that [`Self::elsewhere`] filled before.
+    pub fn joined(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        let modes = AtomicU64::new(0);
+        Self { options: Options::default(), folder, _temporary: None, elsewhere: true, port: 0, process: None, modes }
+    }
+
+    /// Fills the folder.
+    fn in_folder(options: Options, folder: PathBuf) -> Self {
+        std::fs::create_dir(folder.join("mails")).expect("a folder can be made");
         let made = Certificates::make();
         for (name, pem) in [
             ("ca.pem", made.ca),
@@ -196,11 +222,10 @@ impl SmtpServer {
             ("expired.pem", made.expired.0),
             ("expired-key.pem", made.expired.1),
         ] {
-            std::fs::write(folder.path().join(name), pem).expect("a file can be written");
+            std::fs::write(folder.join(name), pem).expect("a file can be written");
         }
-        let mut server = Self { options, folder, port: 0, process: None, modes: AtomicU64::new(0) };
-        server.start_again().await;
-        server
+        let modes = AtomicU64::new(0);
+        Self { options, folder, _temporary: None, elsewhere: false, port: 0, process: None, modes }
     }
 
     /// Ends the process; mails and port stay. Connections are refused until [`Self::start_again`].
@@ -212,7 +237,7 @@ impl SmtpServer {
     /// Starts it again on the same port, after [`Self::stop`].
     pub async fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs already");
-        let path = |name: &str| self.folder.path().join(name);
+        let path = |name: &str| self.folder.join(name);
         let tls = match self.options.tls {
             Tls::None => "none",
             Tls::Starttls => "starttls",
@@ -267,12 +292,12 @@ impl SmtpServer {
 
     /// The authority of its certificate, as the setting `CA_FILE` takes it.
     pub fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.folder.join("ca.pem")
     }
 
     /// The folder of its mails as `.eml` files.
     pub fn folder(&self) -> PathBuf {
-        self.folder.path().join("mails")
+        self.folder.join("mails")
     }
 
     /// From now on, every client gets `reply` (like `421 4.3.2 closing`) at this stage; `drop` resets the connection
@@ -290,11 +315,12 @@ impl SmtpServer {
     pub fn set_mode(&self, mode: Mode<'_>) {
         let number = self.modes.fetch_add(1, Ordering::Relaxed) + 1;
         // Renamed into its place: the server never reads half of it.
-        let new = self.folder.path().join(format!("control.{number}"));
+        let new = self.folder.join(format!("control.{number}"));
         std::fs::write(&new, mode.to_json(number).to_string()).expect("it can be written");
         std::fs::rename(&new, self.control()).expect("it can be renamed");
         let begun = Instant::now();
-        while self.process.is_some() && std::fs::read_to_string(self.seen()).ok() != Some(number.to_string()) {
+        let runs = self.elsewhere || self.process.is_some();
+        while runs && std::fs::read_to_string(self.seen()).ok() != Some(number.to_string()) {
             assert!(begun.elapsed() < Duration::from_secs(30), "the server does not take {mode:?}");
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -338,15 +364,15 @@ impl SmtpServer {
     }
 
     fn control(&self) -> PathBuf {
-        self.folder.path().join("control.json")
+        self.folder.join("control.json")
     }
 
     fn seen(&self) -> PathBuf {
-        self.folder.path().join("control.seen")
+        self.folder.join("control.seen")
     }
 }
 
-fn received(file: &Path) -> ReceivedMail {
+pub(crate) fn received(file: &Path) -> ReceivedMail {
     let raw = std::fs::read(file).expect("a mail can be read");
     let envelope = std::fs::read(file.with_extension("json")).expect("an envelope can be read");
     let envelope: Value = serde_json::from_slice(&envelope).expect("an envelope is JSON");

@@ -202,9 +202,7 @@ async fn a_part_that_died_is_named() {
     house.cluster.redis.start_again().await;
     house.cluster.redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).await.unwrap();
     house.cluster.webs[1].start_again().await;
-    let environment = testkit::faketime::environment("+1h");
-    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    house.cluster.notifiers[1].set_environment(&environment);
+    house.cluster.notifiers[1].set_clock("+1h");
     house.cluster.notifiers[1].start_again().await;
     let checked = house.check().await;
     checked.wants("redis", "warn", "maxmemory-policy noeviction");

@@ -15,9 +15,7 @@ const IN_TIME: Duration = Duration::from_secs(90);
 /// Starts the server again with a clock that is off by this much, such as `+1h`.
 async fn set_clock(house: &mut House, off: &str) {
     assert_eq!(house.served.terminate().await, Some(0), "{}", house.served.log());
-    let environment = testkit::faketime::environment(off);
-    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    house.served.set_environment(&environment);
+    house.served.set_clock(off);
     house.served.start_again().await;
 }
 
