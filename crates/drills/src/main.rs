@@ -78,7 +78,8 @@ async fn drill() -> Result<()> {
 
 /// `faults --relay FOLDER [--prepare | --url URL [--quick] [WORD…]]`.
 async fn break_things(mut arguments: impl Iterator<Item = String>) -> Result<()> {
-    let (mut relay, mut url, mut prepare, mut quick, mut words) = (PathBuf::new(), String::new(), false, false, Vec::new());
+    let (mut relay, mut url, mut prepare, mut quick, mut words) =
+        (PathBuf::new(), String::new(), false, false, Vec::new());
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| Error::other(format!("{argument} needs a value")));
         match argument.as_str() {

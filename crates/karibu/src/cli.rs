@@ -57,7 +57,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look at settings, data, certificate, clock, mail relay and public address; say what to do
+    /// Look at everything that Karibu needs, in a cluster at each part of it; say what to do
     Check {
         /// For programs
         #[arg(long)]
@@ -115,6 +115,9 @@ pub(crate) enum EventCommand {
     },
     /// List all events
     List {
+        /// Also the one that `karibu check` registers for
+        #[arg(long)]
+        all: bool,
         /// For programs
         #[arg(long)]
         json: bool,
@@ -292,7 +295,7 @@ mod tests {
             let Ok(Asked::Do(Command::Serve, flags)) = asked(line) else { panic!("{line}") };
             assert_eq!(flags, [("PUBLIC_URL", "https://a.org".to_owned())]);
         }
-        let Ok(Asked::Do(Command::Event(EventCommand::List { json: true }), flags)) =
+        let Ok(Asked::Do(Command::Event(EventCommand::List { all: false, json: true }), flags)) =
             asked("karibu event list --json --data-dir /x")
         else {
             panic!("not a list")

@@ -9,13 +9,17 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
+use registration::ports::Clock;
 use rustls::ServerConfig;
+use telemetry::ops::About;
 use url::Url;
 use web::Network;
 
+use crate::cli::COMMIT;
 use crate::connections::Doorkeeper;
 use crate::folder::DataFolder;
 use crate::patience::Limits;
+use crate::ports::SystemClock;
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::values::Tls;
 use crate::settings::{ServeSettings, Settings, host_name};
@@ -32,6 +36,12 @@ const STREAMS: u32 = 8;
 /// connection may lie in memory. On a line with a round trip of 800 ms a file still comes with 480 kB/s.
 const STREAM_WINDOW: u32 = 384 * 1_024;
 const CONNECTION_WINDOW: u32 = 512 * 1_024;
+
+/// What the private listener says of this process.
+pub(crate) fn about(settings: &Settings, role: &'static str) -> About {
+    let (instance, version, now) = (settings.instance.clone(), env!("CARGO_PKG_VERSION"), || SystemClock.now());
+    About { role, instance, version, commit: COMMIT, now }
+}
 
 /// Listens at the address that the setting `name` gave.
 pub(crate) fn bind(settings: &Settings, name: &str, address: SocketAddr) -> Outcome<TcpListener> {

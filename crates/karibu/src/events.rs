@@ -11,6 +11,7 @@ use registration::event_file;
 use registration::language::Language;
 use registration::places::PlaceKey;
 use registration::ports::Store;
+use registration::probe;
 use registration::stored::{EventPulse, Imported, Status, StoredEvent};
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ pub(crate) async fn run(command: EventCommand, store: &dyn Store, now: Timestamp
     match command {
         EventCommand::Import { file, yes, json } => import(store, &file, yes, json, now).await,
         EventCommand::Export { slug } => export(store, &slug).await,
-        EventCommand::List { json } => list(store, json, now).await,
+        EventCommand::List { all, json } => list(store, all, json, now).await,
         EventCommand::Stats { slug, json } => stats(store, &slug, json, now).await,
     }
 }
@@ -57,6 +58,12 @@ async fn import(store: &dyn Store, file: &str, yes: bool, json: bool, now: Times
         Refusal::found(format!("{called}, line {line}: this is not UTF-8 text; save the file as UTF-8"))
     })?;
     let before = match event_file::parse(&source, now) {
+        Ok(event) if event.slug == probe::SLUG => {
+            return Err(Refusal::found(format!(
+                "{called}: the slug `{}` is for `karibu check` alone; choose another word",
+                probe::SLUG
+            )));
+        }
         Ok(event) => store.by_slug(&event.slug).await?,
         // The import tells the mistake.
         Err(_) => None,
@@ -168,7 +175,7 @@ fn places(pulse: Option<&EventPulse>) -> Vec<Place> {
     counts.map(|count| Place { key: count.key.0.clone(), taken: count.taken, limit: count.limit }).collect()
 }
 
-async fn list(store: &dyn Store, json: bool, now: Timestamp) -> Outcome {
+async fn list(store: &dyn Store, all: bool, json: bool, now: Timestamp) -> Outcome {
     #[derive(Serialize)]
     struct Row {
         slug: String,
@@ -187,6 +194,9 @@ async fn list(store: &dyn Store, json: bool, now: Timestamp) -> Outcome {
     let pulses = store.pulse().await?;
     let mut rows = Vec::new();
     for stored in store.all().await? {
+        if stored.slug == probe::SLUG && !all {
+            continue;
+        }
         // A file of an older version that is not understood any more is still listed, so that it can be exported.
         let event = event_file::parse(&stored.source, stored.imported_at).ok();
         let event = event.as_ref();
@@ -338,7 +348,8 @@ pub(crate) async fn find(store: &dyn Store, slug: &str) -> Outcome<StoredEvent> 
     if let Some(event) = store.by_slug(slug).await? {
         return Ok(event);
     }
-    let known: Vec<String> = store.all().await?.into_iter().map(|event| event.slug).collect();
+    let mut known: Vec<String> = store.all().await?.into_iter().map(|event| event.slug).collect();
+    known.retain(|slug| slug != probe::SLUG);
     Err(Refusal::found(if known.is_empty() {
         format!("there is no event `{slug}`, nor any other: import one with `karibu event import FILE`")
     } else {

@@ -5,6 +5,7 @@ use registration::event::Event;
 use registration::event_file;
 use registration::places;
 use registration::ports::Store;
+use registration::probe;
 use registration::stored::{EventImport, Imported};
 use registration::{SAMPLE_EVENT, ports::StoreError};
 
@@ -44,7 +45,8 @@ pub(crate) async fn import(
 /// Puts the sample into a store without any event, and moves it on when it is about to close. An event file that somebody
 /// imported in its place is left alone. Returns whether the sample is among the events.
 pub(crate) async fn keep_open(store: &dyn Store, now: Timestamp) -> Outcome<bool> {
-    let events = store.all().await?;
+    let mut events = store.all().await?;
+    events.retain(|event| event.slug != probe::SLUG);
     if events.is_empty() {
         import(store, SAMPLE_EVENT, true, "the sample event", now).await?;
         return Ok(true);

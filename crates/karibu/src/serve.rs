@@ -48,7 +48,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Outcome {
     let mut watch = Running::default();
     let ops_handle = Handle::new();
     let ops_url = doors::local_url(doors::address_of(&ops)?);
-    let private = telemetry::ops::router(house.metrics.clone(), house.parts.clone());
+    let private =
+        telemetry::ops::router(house.metrics.clone(), house.parts.clone(), doors::about(settings, role.as_str()));
     watch.start("private listener", doors::ops(ops, private, ops_handle.clone())?);
     let opened = if role == Role::Serve {
         Opened::open(settings, Purpose::SetUp, settings.migrate.unwrap_or(true)).await?

@@ -26,7 +26,8 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
         if viewer.demo { mailbox::router(settings.mail_folder(), Guard::behind(trusts)) } else { Router::new() };
     let mut parts = Running::default();
     let (pages_handle, ops_handle) = (Handle::new(), Handle::new());
-    let private = telemetry::ops::router(Metrics::new(env!("CARGO_PKG_VERSION"), cli::COMMIT), Parts::new());
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), cli::COMMIT);
+    let private = telemetry::ops::router(metrics, Parts::new(), doors::about(settings, "mailbox"));
     parts.start("private listener", doors::ops(ops, private, ops_handle.clone())?);
     let (proxies, handle) = (&viewer.trusted_proxies, pages_handle.clone());
     parts.start("pages", doors::pages(pages, None, router, &viewer.public_url, proxies, Limits::SERVER, handle)?);

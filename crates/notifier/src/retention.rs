@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use registration::event_file;
 use registration::ids::EventId;
 use registration::ports::StoreResult;
+use registration::probe;
 use registration::stored::Erasure;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +77,10 @@ impl Desk {
             if ended(event.attachments_end()) {
                 self.drop_files(stored.id, &stored.slug, state).await?;
             }
+        }
+        let left_behind = probe::remove_left_behind(self.notifier.store.as_ref(), now).await?;
+        if left_behind > 0 {
+            tracing::info!(registrations = left_behind, "what a check left behind was removed");
         }
         if !state.overwritten {
             self.notifier.store.overwrite_erased().await?;

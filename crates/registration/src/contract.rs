@@ -83,6 +83,7 @@ macro_rules! contract_tests {
             changing::a_cancelled_registration_gives_its_places_back_and_is_counted_as_cancelled,
             changing::twenty_cancellations_at_once_are_one,
             changing::an_erased_registration_leaves_its_counts_and_nothing_else,
+            changing::a_removed_registration_leaves_nothing_and_others_stay,
             changing::a_sent_mail_forgets_its_registrant,
             changing::a_file_that_comes_later_replaces_the_earlier_one,
             changing::a_late_file_that_is_gone_changes_nothing,

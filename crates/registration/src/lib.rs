@@ -20,6 +20,7 @@ mod organizers;
 pub mod phone;
 pub mod places;
 pub mod ports;
+pub mod probe;
 pub mod reference;
 pub mod register;
 pub mod resend;

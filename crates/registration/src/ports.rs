@@ -10,8 +10,8 @@ use crate::places::PlaceCount;
 use crate::reference::Reference;
 use crate::stored::{
     Change, Dossier, Erasure, EventImport, EventPulse, Existing, FileChange, FileRow, HistoryRow, Imported, KeptData,
-    ListRow, NewAttachment, NewRegistration, OutboxDepth, Record, Registered, StatusChange, StoredEvent, ViewCount,
-    ViewTotals,
+    ListRow, NewAttachment, NewRegistration, OutboxDepth, Record, Registered, Removal, StatusChange, StoredEvent,
+    ViewCount, ViewTotals,
 };
 use crate::summary::Summary;
 
@@ -111,6 +111,9 @@ pub trait Registrations: Send + Sync {
     /// sent go. Status, places and counts stay, and `notifications` are written.
     async fn erase(&self, id: RegistrationId, notifications: &[NewNotification], at: Timestamp)
     -> StoreResult<Erasure>;
+    /// Removes a registration with everything that belongs to it: files, history, notifications and mails that tell of nothing
+    /// else; its places and counts go back. False, and nothing happens, if it is not there or its status is another.
+    async fn remove(&self, removal: &Removal) -> StoreResult<bool>;
     /// Sees to it that what was erased is not in the database's files any more, where the engine can do that.
     async fn overwrite_erased(&self) -> StoreResult<()>;
     /// Keys of an event's registrations that are not erased, oldest first, after `after` (exclusive).

@@ -244,6 +244,19 @@ pub enum FileContent {
     Uploaded,
 }
 
+/// A registration that goes as if it had never come.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Which.
+    pub id: RegistrationId,
+    /// The status that it has.
+    pub status: Status,
+    /// Counters that get a place back.
+    pub places: Vec<PlaceKey>,
+    /// What it added to the summary, negative.
+    pub summary: Vec<SummaryDelta>,
+}
+
 /// What came of writing a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registered {

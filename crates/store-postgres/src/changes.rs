@@ -196,7 +196,7 @@ pub(crate) async fn notify(
     Ok(())
 }
 
-async fn count(tx: &mut PgConnection, event: EventId, deltas: &[SummaryDelta]) -> StoreResult<()> {
+pub(crate) async fn count(tx: &mut PgConnection, event: EventId, deltas: &[SummaryDelta]) -> StoreResult<()> {
     let dimensions: Vec<String> = deltas.iter().map(|delta| delta.dimension.clone()).collect();
     let values: Vec<String> = deltas.iter().map(|delta| delta.value.clone()).collect();
     let numbers: Vec<i64> = deltas.iter().map(|delta| delta.n).collect();

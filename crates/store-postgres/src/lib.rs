@@ -12,10 +12,12 @@ mod error;
 mod events;
 mod gauges;
 mod health;
+mod look;
 mod making;
 mod outbox;
 mod register;
 mod registrations;
+mod remove;
 mod summary;
 mod transfer;
 mod uploads;
@@ -34,6 +36,7 @@ use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
 use crate::error::{may_pass, store_error, suspect};
 use crate::gauges::SlowGauges;
+pub use crate::look::{Alone, Look};
 pub use crate::transfer::{Ground, PostgresImport, PostgresSnapshot, TableImport};
 
 /// How long anything waits for a connection.

@@ -8,7 +8,7 @@ use registration::ports::{Registrations, StoreResult};
 use registration::reference::Reference;
 use registration::stored::{
     Change, Columns, Dossier, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration,
-    Record, Registered, StatusChange,
+    Record, Registered, Removal, StatusChange,
 };
 use registration::summary::Summary;
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::convert::{FileColumns, language, reference, sha256, status, time};
 use crate::error::store_error;
-use crate::{PATIENCE, PostgresStore, changes, convert, dossiers, erase, register, summary, within};
+use crate::{PATIENCE, PostgresStore, changes, convert, dossiers, erase, register, remove, summary, within};
 
 #[async_trait]
 impl Registrations for PostgresStore {
@@ -115,6 +115,10 @@ impl Registrations for PostgresStore {
         at: Timestamp,
     ) -> StoreResult<Erasure> {
         within(PATIENCE, erase::erase(self, id, notifications, at)).await
+    }
+
+    async fn remove(&self, removal: &Removal) -> StoreResult<bool> {
+        within(PATIENCE, remove::remove(self, removal)).await
     }
 
     async fn overwrite_erased(&self) -> StoreResult<()> {

@@ -18,6 +18,7 @@ mod making;
 mod outbox;
 mod register;
 mod registrations;
+mod remove;
 mod summary;
 mod together;
 mod transfer;

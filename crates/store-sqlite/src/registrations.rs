@@ -8,7 +8,7 @@ use registration::ports::{Registrations, StoreResult};
 use registration::reference::Reference;
 use registration::stored::{
     Change, Columns, Dossier, Erasure, Existing, FileChange, FileRow, HistoryRow, KeptData, ListRow, NewRegistration,
-    Record, Registered, StatusChange,
+    Record, Registered, Removal, StatusChange,
 };
 use registration::summary::Summary;
 use sqlx::SqliteConnection;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::convert::{FileColumns, json, language, reference, sha256, status, time};
 use crate::error::store_error;
-use crate::{changes, convert, dossiers, erase, register, summary};
+use crate::{changes, convert, dossiers, erase, register, remove, summary};
 
 #[async_trait]
 impl Registrations for SqliteStore {
@@ -97,6 +97,10 @@ impl Registrations for SqliteStore {
         at: Timestamp,
     ) -> StoreResult<Erasure> {
         erase::erase(self, id, notifications, at).await
+    }
+
+    async fn remove(&self, removal: &Removal) -> StoreResult<bool> {
+        remove::remove(self, removal).await
     }
 
     async fn overwrite_erased(&self) -> StoreResult<()> {

@@ -11,13 +11,11 @@ use registration::ids::EventId;
 use registration::language::Language;
 use registration::places::PlaceCount;
 use registration::ports::{Store, StoreError, StoreResult};
+use registration::probe;
 use registration::register::OpenForm;
 use registration::stored::EventPulse;
 
 use crate::pieces::Pieces;
-
-/// The event that probes register for; in no list.
-const PROBE: &str = "_check";
 
 /// An event as it was last read.
 #[derive(Clone)]
@@ -66,7 +64,7 @@ impl Entry {
     }
 
     pub(crate) fn is_probe(&self) -> bool {
-        self.event.slug == PROBE
+        self.event.slug == probe::SLUG
     }
 
     /// The same event with what the pulse says.

@@ -39,7 +39,8 @@ impl Compose {
     /// The one that the environment names.
     pub(crate) fn from_environment() -> Result<Self> {
         let project = std::env::var("COMPOSE_PROJECT_NAME");
-        let project = project.map_err(|_| Error::other("COMPOSE_PROJECT_NAME is not set: ci/drill starts the cluster and this"))?;
+        let project = project
+            .map_err(|_| Error::other("COMPOSE_PROJECT_NAME is not set: ci/drill starts the cluster and this"))?;
         Ok(Self { project, tag: std::env::var("KARIBU_VERSION").unwrap_or_else(|_| "local".to_owned()) })
     }
 
@@ -71,8 +72,23 @@ impl Compose {
         let image = format!("karibu/init:{}", self.tag);
         let kill = format!("kill -s {signal} {pids}");
         let words = [
-            "run", "--rm", "--pid", "host", "--network", "none", "--user", "0:0", "--cap-drop", "ALL", "--cap-add", "KILL",
-            "--entrypoint", "bash", &image, "-c", &kill,
+            "run",
+            "--rm",
+            "--pid",
+            "host",
+            "--network",
+            "none",
+            "--user",
+            "0:0",
+            "--cap-drop",
+            "ALL",
+            "--cap-add",
+            "KILL",
+            "--entrypoint",
+            "bash",
+            &image,
+            "-c",
+            &kill,
         ];
         self.docker(&words).await.map(drop)
     }
@@ -126,7 +142,8 @@ impl Compose {
         for part in parts {
             loop {
                 let container = self.container(part);
-                let state = self.docker(&["inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", &container]).await?;
+                let state =
+                    self.docker(&["inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", &container]).await?;
                 if state == "running healthy" {
                     break;
                 }
@@ -162,7 +179,8 @@ impl Compose {
 
     /// Takes every connection that the application's role can have, for so many seconds, from a container of its own.
     pub(crate) async fn take_all_connections(&self, seconds: u32) -> Result<()> {
-        let (network, secrets) = (format!("{}_data", self.project), format!("{}_secrets-web:/run/karibu:ro", self.project));
+        let (network, secrets) =
+            (format!("{}_data", self.project), format!("{}_secrets-web:/run/karibu:ro", self.project));
         let image = format!("karibu/postgres:{}", self.tag);
         // More than there are, each again and again until it gets one.
         let script = format!(
@@ -174,7 +192,19 @@ impl Compose {
              wait"
         );
         let words = [
-            "run", "--rm", "--network", &network, "-v", &secrets, "--user", "10001:10001", "--entrypoint", "bash", &image, "-c", &script,
+            "run",
+            "--rm",
+            "--network",
+            &network,
+            "-v",
+            &secrets,
+            "--user",
+            "10001:10001",
+            "--entrypoint",
+            "bash",
+            &image,
+            "-c",
+            &script,
         ];
         self.docker(&words).await.map(drop)
     }

@@ -45,7 +45,12 @@ struct Stage {
 
 impl Stage {
     /// Runs a fault if it is wanted.
-    async fn run(&mut self, name: &str, allowed: Allowed, fault: impl AsyncFnOnce(&Crowd) -> Result<Instant>) -> Option<&Outcome> {
+    async fn run(
+        &mut self,
+        name: &str,
+        allowed: Allowed,
+        fault: impl AsyncFnOnce(&Crowd) -> Result<Instant>,
+    ) -> Option<&Outcome> {
         if !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
             return None;
         }
@@ -91,7 +96,9 @@ pub(crate) async fn run(relay: &Path, url: &str, quick: bool, words: Vec<String>
     let cluster = Compose::from_environment()?;
     let authority = cluster.exec("postgres", &["cat", "/run/karibu/ca.pem"], None).await?;
     let sample = std::fs::read_to_string(root().join("events/connect.toml"))?;
-    cluster.exec("notifier-1", &["karibu", "event", "import", "-"], Some(&event_file(&sample, EVENT, ORGANIZER))).await?;
+    cluster
+        .exec("notifier-1", &["karibu", "event", "import", "-"], Some(&event_file(&sample, EVENT, ORGANIZER)))
+        .await?;
     let site = Site { url: url.to_owned(), slug: EVENT.to_owned(), authority };
     let mut drill = Drill::new(site, Ledger::Psql(cluster.psql()), relay.join("mails"), &[ORGANIZER]);
     (drill.rate, drill.clients, drill.around) = (RATE, 32, Duration::from_secs(3));

@@ -26,6 +26,9 @@ use crate::store;
 /// In the data folder: when a backup was last made.
 const LAST: &str = "last-backup";
 
+/// In the data folder: what the cluster's backup notes, in a volume of its own.
+const CLUSTER: &str = "backup-state";
+
 /// How often the size of the growing copy is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -66,7 +69,9 @@ pub(crate) async fn run(file: &str, settings: &Settings, now: Timestamp) -> Outc
 
 /// When a backup was last made with this data folder.
 pub(crate) fn last(data_dir: &Path) -> Option<Timestamp> {
-    std::fs::read_to_string(data_dir.join(LAST)).ok()?.trim().parse().ok()
+    let noted =
+        |folder: &Path| -> Option<Timestamp> { std::fs::read_to_string(folder.join(LAST)).ok()?.trim().parse().ok() };
+    noted(data_dir).max(noted(&data_dir.join(CLUSTER)))
 }
 
 /// Copies the database and looks at every page of the copy.
@@ -218,5 +223,21 @@ fn report(file: &str, path: &Path, manifest: &Manifest, settings: &Settings) {
     say("It holds personal data and keys: keep it where only you can read it, and not on this machine alone.");
     if settings.origin("SECRET_KEY").is_some() {
         say("KARIBU_SECRET_KEY is set outside of the data folder and not in the backup: keep it, too.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_backup_is_the_newest_that_is_noted_by_us_or_by_the_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(last(folder.path()), None);
+        std::fs::create_dir(folder.path().join(CLUSTER)).unwrap();
+        std::fs::write(folder.path().join(CLUSTER).join(LAST), "2026-11-21T19:57:47Z\n").unwrap();
+        assert_eq!(last(folder.path()), Some("2026-11-21T19:57:47Z".parse().unwrap()));
+        std::fs::write(folder.path().join(LAST), "2026-11-22T00:00:00Z\n").unwrap();
+        assert_eq!(last(folder.path()), Some("2026-11-22T00:00:00Z".parse().unwrap()));
     }
 }

@@ -53,19 +53,34 @@ pub(super) fn folder(settings: &Settings) -> Finding {
             "run this as the user that runs Karibu, or make the folder writable for it",
         );
     }
+    judge_room(finding, path, &format!("{shown} is private and writable"))
+}
+
+/// Whether the disk of the data folder has room, where somebody else writes there.
+pub(super) fn disk(settings: &Settings) -> Finding {
+    let finding = found("disk");
+    let path = &settings.data_dir;
+    if !path.exists() {
+        return finding.skipped(format!("{} is not there (KARIBU_DATA_DIR)", path.display()));
+    }
+    judge_room(finding, path, &format!("the disk of {}", path.display()))
+}
+
+fn judge_room(finding: Finding, path: &Path, told: &str) -> Finding {
     let room = match rustix::fs::statvfs(path) {
         Ok(room) => room,
         Err(error) => {
-            return finding.warn(format!("{shown}: its free space cannot be told ({error})"), "look at it by df");
+            return finding
+                .warn(format!("{}: its free space cannot be told ({error})", path.display()), "look at it by df");
         }
     };
     let (bytes, files) = (room.f_bavail.saturating_mul(room.f_frsize), room.f_favail);
     // Some file systems make room for files as they need it, and count none.
     let counted = room.f_files > 0;
     let told = if counted {
-        format!("{shown} is private and writable, {} MB and {files} files free", bytes / 1_000_000)
+        format!("{told}, {} MB and {files} files free", bytes / 1_000_000)
     } else {
-        format!("{shown} is private and writable, {} MB free", bytes / 1_000_000)
+        format!("{told}, {} MB free", bytes / 1_000_000)
     };
     let todo = "make room on its disk before registrations are refused";
     if bytes < LEAST_BYTES || (counted && files < LEAST_FILES) {

@@ -1,7 +1,9 @@
-//! `karibu check`: looks at everything that Karibu needs, side by side and in bounded time, changes nothing, and says what to
-//! do about what it finds.
+//! `karibu check`: looks at everything that Karibu needs, side by side and in bounded time, and says what to do about what it
+//! finds. It changes nothing; in a cluster it registers, and takes that back.
 
 mod certificate;
+mod client;
+mod cluster;
 mod data;
 mod dns;
 mod public;
@@ -9,6 +11,7 @@ mod sender;
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use mail::{Transport, Verdict};
 use registration::ports::Clock;
 use serde::Serialize;
@@ -55,7 +58,7 @@ impl State {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     /// What was looked at.
-    check: &'static str,
+    check: String,
     state: State,
     found: String,
     /// What to do about it.
@@ -63,8 +66,8 @@ pub(crate) struct Finding {
 }
 
 /// Begins a finding.
-const fn found(check: &'static str) -> Finding {
-    Finding { check, state: State::Skipped, found: String::new(), todo: None }
+fn found(check: impl Into<String>) -> Finding {
+    Finding { check: check.into(), state: State::Skipped, found: String::new(), todo: None }
 }
 
 impl Finding {
@@ -98,22 +101,23 @@ impl Finding {
 pub(crate) async fn run(flags: Vec<(&'static str, String)>, json: bool) -> Outcome {
     let findings = {
         let _progress = Progress::unknown("looking");
-        // Many looks at once are a large future.
-        Box::pin(look(flags)).await
+        look(flags).await
     };
     if json {
         print_json(&findings)?;
     } else {
         let mut rows = Vec::new();
         for finding in &findings {
-            rows.push(vec![finding.state.as_str().to_owned(), finding.check.to_owned(), finding.found.clone()]);
+            rows.push(vec![finding.state.as_str().to_owned(), finding.check.clone(), finding.found.clone()]);
             rows.extend(finding.todo.iter().map(|todo| vec![String::new(), String::new(), format!("→ {todo}")]));
         }
         print(&["RESULT", "CHECK", "FOUND, AND → WHAT TO DO"], &rows);
     }
-    match findings.iter().filter(|finding| finding.state == State::Fail).count() {
+    let failed: Vec<&str> =
+        findings.iter().filter(|finding| finding.state == State::Fail).map(|finding| finding.check.as_str()).collect();
+    match failed.len() {
         0 => Ok(()),
-        failed => Err(Refusal::found(format!("{failed} of {} checks failed", findings.len()))),
+        n => Err(Refusal::found(format!("{n} of {} checks failed: {}", findings.len(), failed.join(", ")))),
     }
 }
 
@@ -127,7 +131,14 @@ async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
             return findings;
         }
     };
-    let serve = match settings.of(Role::Serve) {
+    let cluster = match settings.cluster() {
+        Ok(cluster) => cluster,
+        Err(refusal) => {
+            findings.push(found("settings").refusal(&refusal));
+            return findings;
+        }
+    };
+    let serve = match settings.of(if cluster.is_some() { Role::Notifier } else { Role::Serve }) {
         Ok(serve) => Some(serve),
         Err(refusal) => {
             findings.push(found("settings").refusal(&refusal));
@@ -140,19 +151,36 @@ async fn look(flags: Vec<(&'static str, String)>) -> Vec<Finding> {
     let resolver = std::fs::read_to_string("/etc/resolv.conf").ok().as_deref().and_then(dns::resolver);
     let address = serve.as_ref().and_then(|serve| serve.mail_from.as_ref()).map(|from| from.address.clone());
     let selector = settings.given("DKIM_SELECTOR").map(str::to_owned);
-    let records = sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom);
-    let (folder, database, certificate, clock, relay, public, records) = tokio::join!(
-        within("data folder", async { folder(&settings) }),
-        within("database", database(&settings)),
-        within("certificate", async { certificate::look(&settings, serve.as_ref(), SystemClock.now()) }),
-        within("clock", clock(&settings)),
-        within("mail relay", relay(&settings, serve.as_ref())),
-        within("public address", public::look(&settings, serve.as_ref())),
-        records,
-    );
-    findings.extend([folder, database, certificate, clock, relay, public]);
+    let records = async {
+        if serve.as_ref().is_some_and(|serve| serve.demo) {
+            return ["SPF", "DKIM", "DMARC"].map(|name| found(name).skipped("the mails of a demo stay here")).to_vec();
+        }
+        sender::records(address.as_deref(), selector.as_deref(), resolver, &SystemRandom).await
+    };
+    // Many looks at once are a large future.
+    let looks = async {
+        match &cluster {
+            Some(cluster) => Box::pin(cluster::look(&settings, cluster, serve.as_ref())).await,
+            None => Box::pin(alone(&settings, serve.as_ref())).await,
+        }
+    };
+    let (looks, records) = tokio::join!(looks, records);
+    findings.extend(looks);
     findings.extend(records);
     findings
+}
+
+/// Looks at what one process needs that does everything.
+async fn alone(settings: &Settings, serve: Option<&ServeSettings>) -> Vec<Finding> {
+    let (folder, database, certificate, clock, relay, public) = tokio::join!(
+        within("data folder", async { folder(settings) }),
+        within("database", database(settings)),
+        within("certificate", async { certificate::look(settings, serve, SystemClock.now()) }),
+        within("clock", clock(settings)),
+        within("mail relay", relay(settings, serve)),
+        within("public address", public::look(settings, serve)),
+    );
+    vec![folder, database, certificate, clock, relay, public]
 }
 
 /// Gives up on what takes too long.
@@ -168,11 +196,26 @@ async fn within(check: &'static str, look: impl Future<Output = Finding>) -> Fin
 
 /// Whether the clock can be right: not before this program was made, and not another than the database's.
 async fn clock(settings: &Settings) -> Finding {
+    let Database::Postgres(url) = &settings.database else { return clock_state(found("clock"), &[]) };
+    let theirs = async {
+        let store = store_postgres::PostgresStore::connect(url, 1, settings.ca_file.as_deref()).await?;
+        let theirs = store.now().await;
+        store.close().await;
+        theirs
+    };
+    if let Ok(theirs) = theirs.await {
+        return clock_state(found("clock"), &[("the database".to_owned(), theirs.duration_since(SystemClock.now()))]);
+    }
+    let finding = clock_state(found("clock"), &[]);
+    Finding { found: format!("{}; the database's is not known", finding.found), ..finding }
+}
+
+/// Judges this machine's clock, and how far those of others are ahead of it.
+fn clock_state(finding: Finding, ahead: &[(String, SignedDuration)]) -> Finding {
     const SYNCHRONISE: &str = "let the machine synchronise its clock (timedatectl set-ntp true, or chrony)";
     /// A difference that people would notice, and one that breaks links and mails, in seconds.
     const NOTICED: i64 = 2;
     const WRONG: i64 = 60;
-    let finding = found("clock");
     let now = SystemClock.now();
     let made: i64 = env!("KARIBU_BUILD_TIME").parse().unwrap_or_default();
     if now.as_second() < made {
@@ -180,21 +223,22 @@ async fn clock(settings: &Settings) -> Finding {
     }
     let synchronised = std::path::Path::new("/run/systemd/timesync/synchronized").exists();
     let known = if synchronised { ", synchronised by systemd-timesyncd" } else { "" };
-    let Database::Postgres(url) = &settings.database else {
-        return finding.ok(format!("{now:.0}{known}"));
+    let most = ahead.iter().map(|(_, by)| by.as_secs().abs()).max().unwrap_or_default();
+    let off: Vec<String> = ahead
+        .iter()
+        .filter(|(_, by)| by.as_secs().abs() >= NOTICED)
+        .map(|(name, by)| {
+            let way = if by.is_negative() { "behind" } else { "ahead" };
+            format!("{name} is {} s {way}", by.as_secs().abs())
+        })
+        .collect();
+    let told = match (ahead, &off[..]) {
+        ([], _) => format!("{now:.0}{known}"),
+        ([(name, _)], []) => format!("{now:.0}, {most} s from {name}'s{known}"),
+        (_, []) => format!("{now:.0}, the same everywhere within {NOTICED} s{known}"),
+        (_, off) => format!("{now:.0} here, {}{known}", off.join(", ")),
     };
-    let theirs = async {
-        let store = store_postgres::PostgresStore::connect(url, 1, settings.ca_file.as_deref()).await?;
-        let theirs = store.now().await;
-        store.close().await;
-        theirs
-    };
-    let Ok(theirs) = theirs.await else {
-        return finding.ok(format!("{now:.0}{known}; the database's is not known"));
-    };
-    let apart = theirs.duration_since(SystemClock.now()).as_secs().abs();
-    let told = format!("{now:.0}, {apart} s from the database's{known}");
-    match apart {
+    match most {
         WRONG.. => finding.fail(told, SYNCHRONISE),
         NOTICED.. => finding.warn(told, SYNCHRONISE),
         _ => finding.ok(told),

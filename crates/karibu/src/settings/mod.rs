@@ -1,6 +1,7 @@
 //! Settings: where they come from ([`gather`]), what they are called ([`table`]), what their values look like ([`values`]),
 //! and the rules between them ([`run`]).
 
+mod cluster;
 mod gather;
 mod run;
 pub(crate) mod table;
@@ -13,6 +14,7 @@ use mail::{Dkim, DkimError};
 use telemetry::logging::{self, Filter, LogFormat};
 use url::Url;
 
+pub(crate) use self::cluster::{ClusterSettings, PartAddress, Place};
 pub(crate) use self::gather::Origin;
 use self::gather::Values;
 pub(crate) use self::run::{MailWay, Role, ServeSettings};

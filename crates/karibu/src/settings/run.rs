@@ -26,6 +26,15 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// The command that starts it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Web => "web",
+            Self::Notifier => "notifier",
+        }
+    }
+
     /// Whether it serves pages.
     pub(crate) const fn has_pages(self) -> bool {
         matches!(self, Self::Serve | Self::Web)

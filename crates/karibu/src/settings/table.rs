@@ -32,7 +32,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 28] = [
+pub(crate) const TABLE: [Setting; 31] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -120,6 +120,24 @@ pub(crate) const TABLE: [Setting; 28] = [
         "on|off",
         Some("off"),
         "Whether every page and mail says that this is a demo; on this machine only",
+    ),
+    setting(
+        "ONCALL",
+        "ADDRESS",
+        None,
+        "Who is written to when something breaks; the mail of `karibu check` goes there",
+    ),
+    setting(
+        "PARTS",
+        "NAME=URL,…",
+        None,
+        "Private listeners of all parts of a cluster, for `karibu check`: `web-1=http://web-1:9600,…`",
+    ),
+    setting(
+        "CHECK_ADDRESS",
+        "HOST:PORT[,HOST:PORT]",
+        None,
+        "Where `karibu check` connects instead of the host of PUBLIC_URL, and where plain HTTP is",
     ),
     setting("INSTANCE", "NAME", None, "Name of this process in headers and logs [default: host name]"),
     setting("LOG", "FILTER", Some("info"), "`error`, `warn`, `info`, `debug`, or `info,web=debug`"),

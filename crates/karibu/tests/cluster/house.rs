@@ -34,7 +34,8 @@ impl Cluster {
 
     /// So many of each with this Redis.
     pub(crate) async fn start_with(redis: Redis, webs: usize, notifiers: usize) -> Self {
-        let (database, relay) = (database().await, SmtpServer::start(testkit::smtp::Options::default()).await);
+        let relay = testkit::smtp::Options { login: Some(("karibu", "relay-test-password")), ..Default::default() };
+        let (database, relay) = (database().await, SmtpServer::start(relay).await);
         let mut cluster = Self { webs: Vec::new(), notifiers: Vec::new(), redis, relay, database };
         cluster.migrate().await;
         for n in 0..notifiers {

@@ -4,15 +4,17 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::setting::{
-    at, camp, confirmed, content, count, download, fresh_uuid, make_all, note, small_file, somebody, taken, taker,
-    upload,
+    at, camp, confirmed, content, count, download, fresh_uuid, mail_of, make_all, note, small_file, somebody, taken,
+    taker, upload,
 };
 use crate::event::WhenFull;
 use crate::ids::{EventId, FileId, RegistrationId, SubmissionId};
-use crate::notification::Kind;
+use crate::notification::{Kind, NewMail};
 use crate::places::PlaceKey;
 use crate::ports::Store;
-use crate::stored::{Change, Erasure, FileChange, KeptData, NewRegistration, Registered, Status, StatusChange};
+use crate::stored::{
+    Change, Erasure, FileChange, KeptData, NewRegistration, Registered, Removal, Status, StatusChange,
+};
 use crate::summary::SummaryDelta;
 
 fn cancellation(new: &NewRegistration) -> StatusChange {
@@ -324,4 +326,57 @@ pub async fn of_twenty_with_one_address_at_once_one_stands(store: &dyn Store) {
     assert_eq!(done.iter().filter(|done| **done == Ok(Registered::Duplicate(Status::Confirmed))).count(), 19);
     assert_eq!(taken(store, event, "event").await, Some(1));
     assert_eq!(store.summary(event).await.expect("reads").total(), 1);
+}
+
+pub async fn a_removed_registration_leaves_nothing_and_others_stay(store: &dyn Store) {
+    let event = camp(store, &[("meal=fish", 5), ("event", 5)]).await;
+    let other = taker(event, &["meal=fish", "event"], WhenFull::Waiting);
+    confirmed(store, &other).await;
+    let before = (store.summary(event).await.expect("reads"), store.depth().await.expect("reads").attachment_bytes);
+    let file = small_file("passport", &content(3000));
+    let new =
+        NewRegistration { attachments: vec![file.clone()], ..taker(event, &["meal=fish", "event"], WhenFull::Waiting) };
+    confirmed(store, &new).await;
+    let upload = upload(store, new.submission, "cv", &content(500)).await;
+    // One mail tells of both, and the registrant's of one.
+    let waiting = store.unassigned(at(60), 10).await.expect("reads");
+    let both: Vec<_> = waiting.iter().filter(|one| one.kind == Kind::Registered).collect();
+    let ours = waiting.iter().find(|one| one.registration == new.id && one.kind == Kind::Confirmation);
+    let digest = NewMail { notifications: both.iter().map(|one| one.id).collect(), ..mail_of(both[0]) };
+    let mails = [digest, mail_of(ours.expect("the registrant is told"))];
+    assert_eq!(store.make(&mails).await.expect("makes").mails, 2);
+    store.fold_summary(2).await.expect("folds");
+
+    let less = |delta: &SummaryDelta| SummaryDelta { n: -1, ..delta.clone() };
+    let removal = Removal {
+        id: new.id,
+        status: Status::Confirmed,
+        places: new.places.clone(),
+        summary: new.summary.iter().map(less).collect(),
+    };
+    let stale = Removal { status: Status::Waiting, ..removal.clone() };
+    assert!(!store.remove(&stale).await.expect("is told"), "it is no such registration");
+    assert!(store.remove(&removal).await.expect("removes"));
+
+    assert_eq!(store.get(new.id).await.expect("reads"), None);
+    assert_eq!(store.by_submission(new.submission).await.expect("reads"), None);
+    assert_eq!(store.files(new.id).await.expect("reads"), []);
+    assert_eq!(store.history(new.id).await.expect("reads"), []);
+    for id in [file.id, upload.id] {
+        assert_eq!(store.chunk(id, 0).await.expect("reads"), None);
+    }
+    let depth = store.depth().await.expect("reads");
+    assert_eq!((store.summary(event).await.expect("reads"), depth.attachment_bytes), before);
+    while store.fold_summary(100).await.expect("folds") > 0 {}
+    assert_eq!(store.summary(event).await.expect("reads"), before.0, "folded, too");
+    assert_eq!((taken(store, event, "meal=fish").await, taken(store, event, "event").await), (Some(1), Some(1)));
+    let listed = store.list(None, None, 10).await.expect("lists");
+    assert_eq!(listed.len(), 1, "what told of it alone is gone");
+    assert_eq!(listed[0].references, [other.reference.as_str()]);
+
+    // A notifier that was sending its mail finds nothing to mark.
+    store.sent(mails[1].id).await.expect("is no mistake");
+    assert!(!store.renew(mails[1].id, SignedDuration::from_mins(1)).await.expect("is told"));
+    assert!(!store.remove(&removal).await.expect("is told"), "not twice");
+    assert!(store.get(other.id).await.expect("reads").is_some());
 }

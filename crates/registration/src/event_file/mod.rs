@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 pub use self::changes::changes;
 use crate::event::Event;
+use crate::probe;
 use reader::{Section, Source};
 
 /// Slugs that are taken by Karibu's own pages.
@@ -66,7 +67,7 @@ pub fn parse(source: &str, imported_at: Timestamp) -> Result<Event, EventFileErr
         let at = error.span().map_or(0, |span| span.start);
         EventFileError { line: text.line(at), reason: format!("not TOML: {}", error.message().replace('\n', " ")) }
     })?;
-    event::read(&Section::top(&text, table.get_ref(), &event::KEYS)?, imported_at)
+    event::read(&Section::top(&text, table.get_ref(), &event::KEYS)?, imported_at, probe::is_file(source))
 }
 
 /// A heading in single brackets of what there may be several of: to TOML the second of its kind is a key that is there twice.

@@ -52,12 +52,12 @@ impl Drill {
             *came.entry(mail.message_id.as_str()).or_default() += 1;
             came
         });
-        let in_state = |state: &str| -> BTreeSet<String> {
-            told.iter().filter(|row| row["state"] == state).map(id).collect()
-        };
+        let in_state =
+            |state: &str| -> BTreeSet<String> { told.iter().filter(|row| row["state"] == state).map(id).collect() };
         let (sent, parked) = (in_state("sent"), in_state("parked"));
         let delivered = |id: &&String| came.contains_key(id.as_str());
-        (outcome.due, outcome.delivered, outcome.parked) = (sent.len(), sent.iter().filter(delivered).count(), parked.len());
+        (outcome.due, outcome.delivered, outcome.parked) =
+            (sent.len(), sent.iter().filter(delivered).count(), parked.len());
         outcome.repeated = came.values().map(|times| times - 1).sum();
         outcome.wrong.extend(sent.iter().filter(|id| !delivered(id)).map(|id| format!("the mail {id} did not come")));
         let known: BTreeSet<String> = told.iter().map(id).collect();
@@ -98,7 +98,9 @@ impl Drill {
              where event_id = {event} and dimension = 'status'"
         );
         let rows = format!("select count(*) as n from registration where event_id = {event}");
-        let taken = format!("select coalesce(sum(taken), 0)::bigint as n from place_count where event_id = {event} and key = 'event'");
+        let taken = format!(
+            "select coalesce(sum(taken), 0)::bigint as n from place_count where event_id = {event} and key = 'event'"
+        );
         let confirmed = format!("{rows} and status = 'confirmed'");
         let (summed, rows) = (self.ledger.number(&summed).await, self.ledger.number(&rows).await);
         let (taken, confirmed) = (self.ledger.number(&taken).await, self.ledger.number(&confirmed).await);

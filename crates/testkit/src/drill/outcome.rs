@@ -61,7 +61,9 @@ impl Outcome {
             Met::NoForm | Met::AnswersKept => allowed != Allowed::Nothing,
             Met::AnswersGone => false,
         };
-        self.wrong.extend(first.iter().filter(|failure| !may_be(failure)).map(|failure| format!("a request failed: {failure}")));
+        self.wrong.extend(
+            first.iter().filter(|failure| !may_be(failure)).map(|failure| format!("a request failed: {failure}")),
+        );
     }
 
     /// Whether nothing was lost and nobody met what must not be.
@@ -92,7 +94,8 @@ impl Outcome {
             "wrong": self.wrong.len(),
         });
         // One write of one line: drills may run beside each other.
-        let mut report = std::fs::File::options().create(true).append(true).open(file).expect("the report can be opened");
+        let mut report =
+            std::fs::File::options().create(true).append(true).open(file).expect("the report can be opened");
         report.write_all(format!("{line}\n").as_bytes()).expect("the report can be written");
     }
 }

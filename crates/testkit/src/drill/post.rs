@@ -43,7 +43,11 @@ impl Post {
             let references = references.map(|reference| reference.trim().to_owned()).collect();
             for to in mail.rcpt {
                 self.first.entry(to.clone()).or_insert_with(Instant::now);
-                self.mails.push(Mail { message_id: letter.message_id.clone(), to, references: BTreeSet::clone(&references) });
+                self.mails.push(Mail {
+                    message_id: letter.message_id.clone(),
+                    to,
+                    references: BTreeSet::clone(&references),
+                });
             }
             // One that cannot be removed is read once all the same.
             let _ = (std::fs::remove_file(&file), std::fs::remove_file(file.with_extension("json")));

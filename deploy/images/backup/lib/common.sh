@@ -21,7 +21,9 @@ spool_limit=$((512 * 1024 * 1024))
 # PostgreSQL's --wal-segsize, as the image of postgres makes clusters.
 segment_bytes=$((4 * 1024 * 1024))
 
-say() { echo "backup: $*" >&2; }
+# Who speaks: the service, or a restore.
+who=backup
+say() { echo "$who: $*" >&2; }
 refuse() { say "$*"; exit 1; }
 now_utc() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 

@@ -8,6 +8,7 @@ server=
 restore_command() {
   local what=$1
   shift
+  who=restore
   while (($#)); do
     case "$1" in
       --at) at=${2#@} ;;
@@ -123,8 +124,10 @@ finish() {
   sync -f "$work"
   aside=$volume/before-restore-$(date -u +%Y-%m-%dT%H-%M-%SZ)
   if [ -d "$volume/cluster" ]; then
-    mv --exchange --no-target-directory "$work" "$volume/cluster"
+    # Under the name that the old one gets, and then the two change places at once: a kill leaves both, whole.
     mv "$work" "$aside"
+    mv --exchange --no-target-directory "$aside" "$volume/cluster" ||
+      refuse "the volume's file system cannot exchange two folders; the restored database is in ${aside#"$volume"/}, nothing else was changed"
     said+="; what was there before is kept in ${aside#"$volume"/} of PostgreSQL's volume"
   else
     mv "$work" "$volume/cluster"

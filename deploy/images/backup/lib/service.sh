@@ -154,7 +154,11 @@ has_base() {
 base() {
   if [ -n "$basing" ] && kill -0 "$basing" 2>/dev/null; then return 0; fi
   if [ -n "$basing" ]; then
-    if wait "$basing"; then fine base; fi
+    if wait "$basing"; then
+      fine base
+      # The first success need not wait for the next interval.
+      last_mark=0
+    fi
     basing=
   fi
   if [ -z "$receiver" ] || [ -e /tmp/trouble.database ] || ! base_is_due; then return 0; fi

@@ -46,7 +46,8 @@ impl Ground {
 
     /// The same on this database server.
     pub(crate) async fn on(postgres: Postgres) -> Self {
-        let relay = SmtpServer::start(Options { login: Some(("karibu", "relay-password")), ..Options::default() }).await;
+        let relay =
+            SmtpServer::start(Options { login: Some(("karibu", "relay-password")), ..Options::default() }).await;
         let redis = Redis::start(&["maxmemory 64mb", "maxmemory-policy noeviction"]).await;
         let (database_line, redis_line) = (Throttle::start(postgres.port(), OPEN), Throttle::start(redis.port(), OPEN));
         let nginx = Nginx::prepare();

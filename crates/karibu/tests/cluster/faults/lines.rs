@@ -63,7 +63,8 @@ async fn slow_clients_and_thin_lines_hold_nobody_up_while_everything_starts_agai
     });
     flood.await.is_well();
     let rolling = drill.run("3 MiB uploads at 100 kB/s during a rolling restart", Allowed::Pages, async |crowd| {
-        let line = Throttle::start(nginx.port(), Line { rate: 100_000, delay: Duration::from_millis(50), shared: false });
+        let line =
+            Throttle::start(nginx.port(), Line { rate: 100_000, delay: Duration::from_millis(50), shared: false });
         let url = format!("https://localhost:{}", line.port());
         let uploads: Vec<_> = (0..4).map(|_| crowd.one_more(&url, 3 << 20, "")).collect();
         for process in webs.iter_mut().chain(notifiers.iter_mut()) {

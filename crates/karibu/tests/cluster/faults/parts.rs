@@ -12,7 +12,8 @@ const AWAY: Duration = Duration::from_millis(1_500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_die_or_end_fail_nobody() {
-    let Ground { webs, drill, nginx: _nginx, notifiers: _notifiers, postgres: _postgres, .. } = &mut Ground::open().await;
+    let Ground { webs, drill, nginx: _nginx, notifiers: _notifiers, postgres: _postgres, .. } =
+        &mut Ground::open().await;
     let one = drill.run("kill -9 of one web", Allowed::Nothing, async |_| {
         let now = Instant::now();
         webs[0].kill().await;
@@ -55,7 +56,8 @@ async fn webs_that_die_or_end_fail_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notifiers_that_die_lose_no_mail() {
-    let Ground { notifiers, relay, drill, nginx: _nginx, webs: _webs, postgres: _postgres, .. } = &mut Ground::open().await;
+    let Ground { notifiers, relay, drill, nginx: _nginx, webs: _webs, postgres: _postgres, .. } =
+        &mut Ground::open().await;
     let term = drill.run("SIGTERM of one notifier", Allowed::Nothing, async |_| {
         let now = Instant::now();
         assert_eq!(notifiers[0].terminate().await, Some(0));
