@@ -182,14 +182,13 @@ impl Compose {
         let (network, secrets) =
             (format!("{}_data", self.project), format!("{}_secrets-web:/run/karibu:ro", self.project));
         let image = format!("karibu/postgres:{}", self.tag);
+        // More than there are, each again and again until it gets one.
         let script = format!(
-            "url=$(</run/karibu/database_url); end=$((SECONDS + {seconds}))
-             while [ $SECONDS -lt $end ]; do
-               while [ \"$(jobs -r | wc -l)\" -lt 90 ]; do
-                 PGAPPNAME=taker PGSSLROOTCERT=/run/karibu/ca.pem psql -qAt \"$url\" -c \"select pg_sleep($((end - SECONDS)))\" >/dev/null 2>&1 &
-               done
-               sleep 0.3
-             done
+            "url=$(</run/karibu/database_url) end=$((SECONDS + {seconds})); export PGAPPNAME=taker PGSSLROOTCERT=/run/karibu/ca.pem
+             take() {{
+               while [ $SECONDS -lt $end ]; do psql -qAt \"$url\" -c \"select pg_sleep($((end - SECONDS)))\" >/dev/null 2>&1 || sleep 0.5; done
+             }}
+             for _ in {{1..85}}; do take & done
              wait"
         );
         let words = [

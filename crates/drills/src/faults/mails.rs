@@ -42,12 +42,10 @@ pub(super) async fn relays(stage: &mut Stage, cluster: &Compose, relay: &SmtpSer
     for (name, mode, seconds) in [
         ("SMTP: down for 5 min", Mode::Refuse, 300),
         ("SMTP: 4xx for everything", Mode::Reply(At::Mail, "451 4.3.0 not now"), 20),
-        ("SMTP: 4xx after the message", Mode::Reply(At::Content, "452 4.3.1 the disk is full"), 20),
         ("SMTP: tarpit, 20 s for each answer", Mode::Late(At::Rcpt, Duration::from_secs(20)), 45),
         ("SMTP: closes in mid DATA", Mode::CutBeforeDot, 20),
         ("SMTP: takes the mail and closes without an answer", Mode::CutAfterDot, 20),
-        ("SMTP: certificate for another name", Mode::WrongCertificate, 20),
-        ("SMTP: certificate that has ended", Mode::ExpiredCertificate, 20),
+        ("SMTP: wrong certificate", Mode::WrongCertificate, 20),
     ] {
         let time = stage.long(seconds);
         stage

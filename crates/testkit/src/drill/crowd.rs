@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use ring::digest::{SHA256, digest};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -266,7 +266,7 @@ impl Shared {
         let path = format!("/{}/register?lang=en", self.site.slug);
         let mut first = true;
         loop {
-            let told = match client.get(format!("{url}{path}")).send().await {
+            let told = match ask(client.get(format!("{url}{path}"))).await {
                 Ok(answer) if answer.status() == StatusCode::OK => match answer.text().await {
                     Ok(page) => return OpenedForm::read(&page, &path),
                     Err(error) => (Met::Nothing, told(&error)),
@@ -298,7 +298,7 @@ impl Shared {
         loop {
             let request = client.post(format!("{url}{}", form.action)).header("content-type", &kind);
             let request = request.header("accept", "text/html,*/*;q=0.8").body(body.clone());
-            let (met, told) = match request.send().await {
+            let (met, told) = match ask(request).await {
                 Ok(answer) if answer.status() == StatusCode::SEE_OTHER => {
                     let to = location(&answer).unwrap_or_default();
                     return to.split('?').next().unwrap_or_default().to_owned();
@@ -356,6 +356,20 @@ fn paper(crowd: &str, n: usize, bytes: usize) -> Attached {
     let mut content: Vec<u8> = content.iter().copied().cycle().take(bytes - ending.len()).collect();
     content.extend(ending.as_bytes());
     Attached { name: format!("paper-{n}.pdf"), mime: mime.clone(), content }
+}
+
+/// Sends a request, and once more if its connection ended without a byte of an answer: so do browsers, as a server may end a kept
+/// connection at any time (RFC 9112, 9.3.1).
+async fn ask(request: RequestBuilder) -> reqwest::Result<reqwest::Response> {
+    let again = request.try_clone().expect("its body is bytes");
+    match request.send().await {
+        Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+            let told = told(&error);
+            let ended = ["connection closed before message completed", "Connection reset by peer", "Broken pipe"];
+            if ended.iter().any(|ending| told.contains(ending)) { again.send().await } else { Err(error) }
+        }
+        other => other,
+    }
 }
 
 /// An error with all that caused it.

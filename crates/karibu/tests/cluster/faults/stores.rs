@@ -79,11 +79,14 @@ async fn postgres_comes_back_to_all_that_was_promised() {
     postgres.run("alter system set max_connections = 60").await;
     let crash = drill.run("PostgreSQL crash", Allowed::Pages, async |_| {
         postgres.stop().await;
-        sleep(AWAY).await;
+        // Longer than a request waits for a connection.
+        sleep(2 * AWAY).await;
         postgres.start_again().await;
         Instant::now()
     });
-    crash.await.is_well();
+    let crash = crash.await;
+    crash.is_well();
+    assert!(crash.kept > 0, "people saw web's page: {crash}");
     let paused = drill.run("PostgreSQL paused", Allowed::Pages, async |_| {
         postgres.freeze();
         sleep(2 * AWAY).await;
