@@ -135,6 +135,12 @@ async fn all_is_well_and_nothing_is_left_of_looking() {
         (pending == 0).then_some(())
     };
     wait_for("all mails to leave", all_sent).await;
+    // Views are written each second.
+    let counted = async || {
+        let submitted = "select coalesce(sum(n), 0)::bigint from page_view where page = 'submitted'";
+        (house.cluster.database.number(submitted).await == 1).then_some(())
+    };
+    wait_for("the view to be written", counted).await;
     let rows = house.rows().await;
     let (_, stats, _) = house.run(&["event", "stats", "connect", "--json"]).await;
 
