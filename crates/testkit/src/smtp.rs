@@ -176,7 +176,7 @@ pub struct SmtpServer {
     options: Options,
     folder: PathBuf,
     /// Goes with the server.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
     /// Whether somebody else runs it, in a container.
     elsewhere: bool,
     port: u16,
@@ -190,7 +190,7 @@ impl SmtpServer {
     pub async fn start(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut server = Self::in_folder(options, folder.path().to_owned());
-        server._temporary = Some(folder);
+        server.temporary = Some(folder);
         server.start_again().await;
         server
     }
@@ -206,7 +206,7 @@ impl SmtpServer {
     pub fn joined(folder: &Path) -> Self {
         let folder = folder.to_owned();
         let modes = AtomicU64::new(0);
-        Self { options: Options::default(), folder, _temporary: None, elsewhere: true, port: 0, process: None, modes }
+        Self { options: Options::default(), folder, temporary: None, elsewhere: true, port: 0, process: None, modes }
     }
 
     /// Fills the folder.
@@ -225,7 +225,7 @@ impl SmtpServer {
             std::fs::write(folder.join(name), pem).expect("a file can be written");
         }
         let modes = AtomicU64::new(0);
-        Self { options, folder, _temporary: None, elsewhere: false, port: 0, process: None, modes }
+        Self { options, folder, temporary: None, elsewhere: false, port: 0, process: None, modes }
     }
 
     /// Ends the process; mails and port stay. Connections are refused until [`Self::start_again`].

@@ -82,7 +82,7 @@ async fn endure(crowd: &Crowd, time: Duration) {
     }
     tokio::time::sleep(RUSH).await;
     crowd.set_rate(RATE_OF_LONG_FAULTS);
-    tokio::time::sleep(time - RUSH).await;
+    tokio::time::sleep(time.saturating_sub(RUSH)).await;
     crowd.set_rate(RATE);
 }
 

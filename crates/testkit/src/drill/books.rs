@@ -1,4 +1,4 @@
-//! The reckoning: what people were promised against what the database and the relay have.
+//! The reckoning: what people were addresses against what the database and the relay have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,8 @@ impl Drill {
                 Some(problem) => outcome.wrong.push(problem),
             }
         }
-        let promised: BTreeSet<&str> = promises.iter().map(|promise| promise.email.as_str()).collect();
-        let strangers = stored.keys().filter(|email| !promised.contains(email.as_str()));
+        let addresses: BTreeSet<&str> = promises.iter().map(|promise| promise.email.as_str()).collect();
+        let strangers = stored.keys().filter(|email| !addresses.contains(email.as_str()));
         outcome.wrong.extend(strangers.map(|email| format!("{email} is registered and was never told so")));
         self.reckon_mails(&stored, &told, outcome);
         outcome.wrong.extend(self.sums().await);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -152,8 +153,8 @@ impl Crowd {
             tokio::spawn(async move {
                 while shared.turn().await {
                     let n = shared.next.fetch_add(1, Ordering::Relaxed);
-                    let size = if n % LARGE_EVERY == LARGE_EVERY / 2 { LARGE } else { FILE };
-                    shared.register(&client, &shared.site.url, n, size, "").await;
+                    let bytes = if n % LARGE_EVERY == LARGE_EVERY / 2 { LARGE } else { FILE };
+                    shared.register(&client, &shared.site.url, n, bytes, "").await;
                 }
             })
         });
@@ -202,12 +203,11 @@ impl Crowd {
         let ends = Instant::now() + patience;
         let mut unfinished = 0;
         for mut person in self.people {
-            match tokio::time::timeout_at(ends, &mut person).await {
-                Ok(done) => done.expect("people do not panic"),
-                Err(_) => {
-                    person.abort();
-                    unfinished += 1;
-                }
+            if let Ok(done) = tokio::time::timeout_at(ends, &mut person).await {
+                done.expect("people do not panic");
+            } else {
+                person.abort();
+                unfinished += 1;
             }
         }
         let mut books = self.shared.books();
@@ -250,10 +250,13 @@ impl Shared {
         let body = bytes::Bytes::from(form.body(&filled, Some(&file), BOUNDARY));
         let page = self.send(client, url, &form, &filled, &body, true).await;
         let hash = digest(&SHA256, &file.content);
-        let sha256 = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         let email = filled.get("email").to_owned();
         self.books().promises.push(Promise { email: email.clone(), bytes, sha256, at: Instant::now() });
-        if n % AGAIN_EVERY == 0 {
+        if n.is_multiple_of(AGAIN_EVERY) {
             let again = self.send(client, url, &form, &filled, &body, true).await;
             if again != page {
                 self.books().complaints.push(format!("{email} was led to {page} and, pressing reload, to {again}"));
@@ -377,7 +380,7 @@ fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        let _ = write!(text, ": {error}");
         cause = error.source();
     }
     text

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use registration::ports::Clock;
 use store_postgres::PostgresStore;
+use tokio::time::Instant;
 
 use self::probe::Probe;
 use super::client::Door;
@@ -19,6 +20,9 @@ use crate::settings::{ClusterSettings, Place, ServeSettings, Settings};
 
 /// How long one part may take to answer; less than a look may take.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long it may take until what was tried is taken back.
+const UNTIL: Duration = Duration::from_secs(34);
 
 /// How many connections it uses, beside those of its own looks.
 const CONNECTIONS: u32 = 2;
@@ -35,6 +39,7 @@ pub(super) async fn look(
     serve: Option<&ServeSettings>,
 ) -> Vec<Finding> {
     let Some(serve) = serve else { return parts::ask(&cluster.parts).await.iter().map(parts::finding).collect() };
+    let until = Instant::now() + UNTIL;
     let mut findings = Vec::new();
     if serve.demo {
         findings.push(found("demo").warn(
@@ -85,14 +90,14 @@ pub(super) async fn look(
         found("web replicas").skipped("the public address comes first")
     });
     findings.extend(match &store {
-        Ok(store) if reachable && storable => try_it(store, &door, serve, cluster, &webs).await,
+        Ok(store) if reachable && storable => try_it(store, &door, serve, cluster, &webs, until).await,
         _ => ["page views", "registration"].map(|name| found(name).skipped("database and public address come first")),
     });
     findings.push(shared::backups(settings, &parts, serve.demo, now));
     findings.push(data::disk(settings));
     if let Ok(store) = store {
         // What still works for it is not waited for.
-        let _ = tokio::time::timeout(PATIENCE, store.close()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
     }
     findings
 }
@@ -103,11 +108,12 @@ async fn try_it(
     serve: &ServeSettings,
     cluster: &ClusterSettings,
     webs: &[String],
+    until: Instant,
 ) -> [Finding; 2] {
     let sender = serve.mail_from.as_ref().map(|from| from.address.as_str());
     let Some(recipient) = cluster.oncall.as_deref().or(sender) else {
         return ["page views", "registration"]
             .map(|name| found(name).skipped("nobody is there to get its mail: set KARIBU_ONCALL"));
     };
-    Probe::new(door, store, webs, recipient, serve.limits.min_fill).run().await
+    Probe::new(door, store, webs, recipient, serve.limits.min_fill).run(until).await
 }
