@@ -12,8 +12,7 @@ const AWAY: Duration = Duration::from_millis(1_500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_die_or_end_fail_nobody() {
-    let Ground { webs, drill, nginx, notifiers: _notifiers, postgres: _postgres, .. } =
-        &mut Ground::open().await;
+    let Ground { webs, drill, nginx, notifiers: _notifiers, postgres: _postgres, .. } = &mut Ground::open().await;
     let one = drill.run("kill -9 of one web", Allowed::Nothing, async |_| {
         let now = Instant::now();
         webs[0].kill().await;
