@@ -101,7 +101,7 @@ pub(crate) async fn run(relay: &Path, url: &str, quick: bool, words: Vec<String>
         .await?;
     let site = Site { url: url.to_owned(), slug: EVENT.to_owned(), authority };
     let mut drill = Drill::new(site, Ledger::Psql(cluster.psql()), relay.join("mails"), &[ORGANIZER]);
-    (drill.rate, drill.clients, drill.around) = (RATE, 32, Duration::from_secs(3));
+    (drill.rate, drill.clients, drill.around) = (RATE, 24, Duration::from_secs(3));
     drill.patience = Duration::from_secs(240);
     drill.form_is_served().await;
     let relay = SmtpServer::joined(relay);

@@ -73,7 +73,7 @@ impl Drill {
         tokio::time::sleep(self.around).await;
         let before = crowd.failures();
         wrong.extend(before.iter().map(|failure| format!("before the fault: {failure}")));
-        let began = Instant::now();
+        let (began, pace) = (Instant::now(), crowd.pace());
         // When a mail came is known while the fault lasts, too.
         let look = async {
             loop {
@@ -91,7 +91,6 @@ impl Drill {
         }
         let healed = self.post.first_to(&crowd.promised_after(ended)).unwrap_or_else(Instant::now);
         tokio::time::sleep(self.around).await;
-        let pace = crowd.pace();
         let (promises, failures, complaints) = crowd.go(self.patience).await;
         wrong.extend(complaints);
         let last_failure = failures.iter().map(|failure| failure.at).max().unwrap_or(ended);

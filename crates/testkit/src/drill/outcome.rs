@@ -26,7 +26,7 @@ pub struct Outcome {
     pub fault: String,
     /// How long.
     pub lasted: Duration,
-    /// Registrations a second, the fault included.
+    /// Registrations a second, before the fault.
     pub pace: f64,
     /// Answered 303.
     pub acknowledged: usize,

@@ -12,8 +12,7 @@ const AWAY: Duration = Duration::from_millis(1_500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webs_that_die_or_end_fail_nobody() {
-    let Ground { webs, drill, nginx: _nginx, notifiers: _notifiers, postgres: _postgres, .. } =
-        &mut Ground::open().await;
+    let Ground { webs, drill, nginx, notifiers: _notifiers, postgres: _postgres, .. } = &mut Ground::open().await;
     let one = drill.run("kill -9 of one web", Allowed::Nothing, async |_| {
         let now = Instant::now();
         webs[0].kill().await;
@@ -36,7 +35,11 @@ async fn webs_that_die_or_end_fail_nobody() {
         }
         Instant::now()
     });
-    both.await.is_well();
+    let both = both.await;
+    let log = nginx.access_log();
+    let failed: Vec<_> = log.iter().filter(|line| line["status"].as_u64() >= Some(500)).collect();
+    assert!(failed.is_empty(), "{both}\n{failed:#?}\n{}", nginx.error_log());
+    both.is_well();
     // Nobody is left to answer: nginx says so itself.
     let both = drill.run("kill -9 of both webs at the same moment", Allowed::Pages, async |_| {
         let now = Instant::now();
