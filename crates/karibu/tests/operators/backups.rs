@@ -219,8 +219,12 @@ async fn a_backup_of_a_newer_version_is_refused() {
     let there = tempfile::tempdir().unwrap();
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
                  values (9999, 'later', true, x'00', 0)";
-    let written = Command::new("sqlite3").arg(served.data().join("karibu.db")).arg(newer).status().unwrap();
-    assert!(written.success());
+    let written = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 5000"])
+        .arg(served.data().join("karibu.db"))
+        .arg(newer)
+        .status();
+    assert!(written.unwrap().success());
     let file = there.path().join("backup.tar");
     backup(&served, &file).await;
     let sentence = refused(&restore(there.path(), &file), 1);
