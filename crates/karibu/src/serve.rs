@@ -77,10 +77,6 @@ async fn open(house: &House<'_>, opened: &Opened, doors: Doors, watch: &mut Runn
         Role::Serve => sample::keep_open(store.as_ref(), clock.now()).await?,
         _ => false,
     };
-    watch.start(
-        "database watch",
-        background::watch_database(store.clone(), clock.clone(), house.database.clone(), house.metrics.clone()),
-    );
     watch.start("backup watch", background::watch_backups(house.settings.data_dir.clone(), house.metrics.clone()));
     let (mut front, mut work) = (Running::default(), Running::default());
     let (notifier_stop, web_stop) = (CancellationToken::new(), CancellationToken::new());
@@ -94,7 +90,12 @@ async fn open(house: &House<'_>, opened: &Opened, doors: Doors, watch: &mut Runn
     }
     let pages_handle = Handle::new();
     if let (Some(web), Some(listener)) = (web, doors.pages) {
-        web.refresh().await?;
+        match web.refresh().await {
+            Err(error) if house.role == Role::Serve => return Err(error.into()),
+            // The database that was waited for went again: it is waited for once more, with pages that say so.
+            Err(error) => tracing::warn!(%error, "events cannot be read yet"),
+            Ok(()) => {}
+        }
         work.start("web", {
             let (web, stop) = (web.clone(), web_stop.clone());
             async move { web.run_background(stop).await }
@@ -112,6 +113,11 @@ async fn open(house: &House<'_>, opened: &Opened, doors: Doors, watch: &mut Runn
         house.banner(doors.ops_url, with_sample).print();
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = cli::COMMIT, "ready");
+    // Last of all: by it `/readyz` says that everything is up.
+    watch.start(
+        "database watch",
+        background::watch_database(store, clock, house.database.clone(), house.metrics.clone()),
+    );
 
     let ended = tokio::select! {
         () = signals.next() => Ok(()),
