@@ -139,4 +139,4 @@ mail-test-lead = Les courriels de { $host } arrivent
 mail-test-body = Quelqu’un a envoyé ce courriel pour voir si les courriels des inscriptions arrivent. Il ne concerne aucune inscription et vous n’avez rien à faire.
 
 # Every mail of a demo begins with it.
-mail-demo = DEMO : ce courriel vient d’un essai. Il n’inscrit personne à une conférence.
+mail-demo = DEMO : ce courriel vient d’un essai. Il n’inscrit personne à une conférence.

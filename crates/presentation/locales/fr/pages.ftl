@@ -1,6 +1,6 @@
 # All pages but the form.
 
-page-demo = DEMO : ceci est un essai. Rien ici ne vous inscrit à une conférence, et ses courriels ne partent pour personne.
+page-demo = DEMO : ceci est un essai. Rien ici ne vous inscrit à une conférence, et ses courriels ne partent pour personne.
 page-skip = Aller au contenu
 page-languages = Langue
 page-all-events = Tous les événements
