@@ -12,7 +12,7 @@ use registration::event_file;
 use registration::ports::{Clock, Store, StoreResult};
 use rustls::ServerConfig;
 use telemetry::{DatabaseGauges, Metrics, Part};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::backup;
 use crate::refusal::Outcome;
@@ -98,8 +98,10 @@ pub(crate) async fn keep_sample_open(store: Arc<dyn Store>, clock: Arc<dyn Clock
     let mut ticks = every(SELDOM);
     loop {
         ticks.tick().await;
-        if let Err(refusal) = sample::keep_open(store.as_ref(), clock.now()).await {
-            tracing::warn!(%refusal, "the sample event could not be looked after");
+        // A new house is without any event until it works: the database may be away just then.
+        while let Err(refusal) = sample::keep_open(store.as_ref(), clock.now()).await {
+            tracing::debug!(%refusal, "the sample event could not be looked after");
+            sleep(LOOK).await;
         }
     }
 }
