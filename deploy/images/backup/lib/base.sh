@@ -15,8 +15,15 @@ take_base() {
   name=${began//:/-}
   folder=$backups/$system/base/$name
   making=$backups/$system/base/.$name.making
+  # What is past its time makes room first.
+  prune
+  size=$(ask 'select sum(pg_database_size(oid))::bigint from pg_database' 2>/tmp/base.log) ||
+    refuse "the base backup could not be made ($(tail -n 1 /tmp/base.log))"
+  # Before it fills the disk, which is PostgreSQL's, too, where backups lie in a volume.
+  (($(room) >= $(room_needed "$size"))) ||
+    refuse "the base backup was not begun: it may need $(room_needed "$size") MB and the disk of backups has $(room) MB: make room, let KARIBU_BACKUP_DIR name another disk, or lower KARIBU_BACKUP_DAYS"
   mkdir -p "$making" || refuse "the base backup could not be made: the folder of backups cannot be written"
-  if ! size=$(ask 'select sum(pg_database_size(oid))::bigint from pg_database' 2>/tmp/base.log) || ! stream_base "$making" ||
+  if ! stream_base "$making" ||
     ! base_info "$began" "$size" | put "$making/info" || ! mv "$making" "$folder" || ! sync "$(dirname "$folder")"; then
     why=$(unsealed)
     rm -rf "$making"
@@ -29,6 +36,10 @@ take_base() {
   made_base=$folder
   prune
 }
+
+# Free MB where backups lie, and those that a base backup of a database of so many bytes may take: attachments cannot be made smaller.
+room() { echo $(($(df --output=avail -B 1000000 "$backups" | tail -n 1))); }
+room_needed() { echo $(($1 / 1000000 * 12 / 10 + 1000)); }
 
 # What is told about it without the key.
 base_info() {

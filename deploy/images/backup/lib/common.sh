@@ -43,7 +43,7 @@ connect_settings() {
     PGOPTIONS='-c statement_timeout=20s'
 }
 
-# Whom backups are encrypted for: the public key that init gives; in a restore, the private key's.
+# Whom backups are encrypted for: the public key that init gives; in a restore, those of the private keys, which may be two after a change.
 recipient() {
   if [ -s "$identity" ]; then
     age-keygen -y "$identity"
@@ -58,7 +58,7 @@ ask() { psql --no-psqlrc -qAt -F ' ' -c "$1"; }
 seal() {
   local file=$1 part
   part=$(dirname "$file")/.$(basename "$file").$$
-  if ! zstd -q -3 2>/tmp/seal.log | age -r "$(recipient)" -o "$part" 2>>/tmp/seal.log || ! sync "$part" 2>>/tmp/seal.log; then
+  if ! zstd -q -3 2>/tmp/seal.log | age -R <(recipient) -o "$part" 2>>/tmp/seal.log || ! sync "$part" 2>>/tmp/seal.log; then
     rm -f "$part"
     return 1
   fi

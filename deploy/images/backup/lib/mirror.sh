@@ -37,6 +37,18 @@ target_settings() {
 -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o LogLevel=ERROR"
 }
 
+# A target that was not there before has nothing of what was made until now: it stands in the lists, too, so that nothing counts as
+# successful before all of it is there.
+meet_target() {
+  local all
+  if [ "$(cat "$spool/target" 2>/dev/null)" = "$target" ]; then return 0; fi
+  if [ -n "$target" ]; then
+    mapfile -t all < <(find "$backups" -mindepth 1 -name '.*' -prune -o -type f -print)
+    note "${all[@]}"
+  fi
+  put "$spool/target" <<<"$target"
+}
+
 # copy_over LIST OPTION…
 copy_over() {
   local list=$1

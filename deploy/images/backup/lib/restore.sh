@@ -4,6 +4,9 @@
 volume=/var/lib/postgresql/data
 work=$volume/cluster.restoring
 server=
+# What a test asks of the restored database, and the MB that it leaves to the one that runs.
+query=
+spare=0
 
 restore_command() {
   local what=$1
@@ -14,7 +17,8 @@ restore_command() {
       --at) at=${2#@} ;;
       --database) database=$2 ;;
       --from) from=$2 ;;
-      *) refuse "restore knows no $1: there are --at, --database and --from" ;;
+      --query) query=$2 ;;
+      *) refuse "restore knows no $1: there are --at, --database, --from and --query" ;;
     esac
     shift 2
   done
@@ -24,6 +28,7 @@ restore_command() {
   case "$what" in
     plan) plan ;;
     restore) restore ;;
+    test) try ;;
     key)
       [ ! -e "$chosen/base.secret_key.zst.age" ] || open "$chosen/base.secret_key.zst.age"
       ;;
@@ -43,7 +48,7 @@ plan() {
     refuse "WAL is missing after segment $last_segment, and later WAL is there: restore to before the gap, --at '$(before_gap)' or earlier"
   fi
   [ -w "$volume" ] || refuse "PostgreSQL's volume cannot be written by uid $(id -u)"
-  needed=$(($(field bytes "$chosen/info") / 1000000 * 12 / 10 + 600))
+  needed=$(($(field bytes "$chosen/info") / 1000000 * 12 / 10 + 600 + spare))
   room=$(($(df --output=avail -B 1000000 "$volume" | tail -n 1)))
   ((room >= needed)) ||
     refuse "the database needs $needed MB beside the one that is there, and the disk has $room MB: make room, or remove old $volume/before-restore-* folders"
@@ -56,6 +61,30 @@ restore() {
   plan >/dev/null
   exec 9>"$volume/lock"
   flock --nonblock 9 || refuse "PostgreSQL still runs on that volume: stop it first"
+  rebuild
+  told
+  finish
+}
+
+# The same beside a database that runs, and instead of taking its place it is asked, looked at page by page, and thrown away.
+try() {
+  who=restore-test
+  work=$volume/cluster.testing
+  spare=1000
+  plan >/dev/null
+  exec 9>"$volume/lock.testing"
+  flock --nonblock 9 || refuse "another restore-test is under way"
+  rebuild
+  psql --no-psqlrc -qAt -F ' ' -d karibu -c "$query" || refuse "the restored database does not answer"
+  told
+  stop_server || refuse "PostgreSQL did not stop well after the restore"
+  say "reading every page"
+  pg_checksums --check -D "$work" >/tmp/checksums.log 2>&1 || refuse "the restored database is damaged: $(tail -n 1 /tmp/checksums.log)"
+  say "$said"
+}
+
+# Makes the chosen database in $work and leaves it running.
+rebuild() {
   trap cleanup EXIT
   trap 'exit 1' TERM INT
   rm -rf "$work"
@@ -73,8 +102,6 @@ restore() {
       refuse_log
     fi
   fi
-  told
-  finish
 }
 
 # recover OPTION…: replays and promotes; false when PostgreSQL gave up.
@@ -109,12 +136,19 @@ told() {
   said="the database is as it was at ${at:+$(utc "$at"), its last change at }$(utc "$reached"); it holds $count registrations"
 }
 
+# Stops it; false when that did not go well.
+stop_server() {
+  local done=0
+  kill -INT "$server"
+  wait "$server" || done=1
+  server=
+  return $done
+}
+
 # Stops it, and puts it in the place of the old one in one step.
 finish() {
   local aside history
-  kill -INT $server
-  wait $server || refuse "PostgreSQL did not stop well after the restore; nothing was changed"
-  server=
+  stop_server || refuse "PostgreSQL did not stop well after the restore; nothing was changed"
   # Its new timeline's number is taken for good, so that the next restore takes another.
   history=$(find "$work/pg_wal" -maxdepth 1 -name '*.history' -printf '%f\n' | sort | tail -n 1)
   if [ -n "$history" ] && [ -w "$backups/$system/wal" ]; then

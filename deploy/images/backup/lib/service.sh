@@ -33,8 +33,14 @@ service() {
   mkdir -p "$spool/wal"
   # Another folder of backups than before, or one that lost some: its WAL would have a gap.
   if [ -e "$spool/shipped" ] && [ ! -e "$(wal_file "$(spooled_system)" "$(<"$spool/shipped")")" ]; then touch "$spool/need-base"; fi
+  # Another key than before: it opens nothing that was made until now, so it needs a base backup of its own.
+  if [ "$(cat "$spool/recipient" 2>/dev/null)" != "$(recipient)" ]; then
+    touch "$spool/need-base"
+    recipient | put "$spool/recipient"
+  fi
   trap stop TERM INT
   say "backups are encrypted for $(recipient) and kept for $keep_days days"
+  meet_target
   if [ -n "$target" ]; then
     say "and copied to $target; its ~/.ssh/authorized_keys needs this line: $(<"$spool/ssh_key.pub")"
     for list in wal base; do
@@ -78,6 +84,18 @@ mark() {
       ;;
   esac
   marks+=("$at $name")
+  tell_base
+}
+
+# Notes for those who watch: when the newest base backup that is where it has to be was made, and whether there is room for the next one.
+tell_base() {
+  local base ended='' bytes=''
+  while read -r base; do
+    if mirrored "$base/info"; then ended=$(field ended "$base/info") bytes=$(field bytes "$base/info"); fi
+  done < <(bases "$(spooled_system)")
+  [ -n "$ended" ] || return 0
+  if [ "$ended" != "$(cat "$state/last-base" 2>/dev/null)" ]; then put "$state/last-base" <<<"$ended" || return 0; fi
+  put "$state/room" <<<"$(room) $(room_needed "$bytes")" || return 0
 }
 
 # Another database, timeline or slot: what is in the spool is the end of the old one. A base backup begins the new one.
@@ -137,6 +155,7 @@ confirm() {
       put "$backups/$system/shipped" <<<"$at" || return 0
       note "$backups/$system/shipped"
       put "$state/last-backup" <<<"$at" || return 0
+      if [ ! -s "$state/first-backup" ]; then put "$state/first-backup" <<<"$at" || return 0; fi
     fi
   done
 }
@@ -189,7 +208,7 @@ healthy() {
   local last
   last=$(cat "$state/last-backup" 2>/dev/null || true)
   if [ -n "$last" ] && (($(date +%s) - $(seconds "$last") <= late)); then
-    echo "everything until $last is in the backups"
+    echo "everything until $last is in the backups$(sed 's/^/; but /' /tmp/trouble.base 2>/dev/null)"
     return 0
   fi
   echo "the last success was ${last:-never}: $(cat /tmp/trouble.* 2>/dev/null | head -n 1)"

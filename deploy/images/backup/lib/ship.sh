@@ -56,8 +56,11 @@ drop() {
   fi
 }
 
-# For a restore, when PostgreSQL is stopped: everything that came from it.
+# For a restore, when PostgreSQL is stopped: everything that came from it. The restore reads what lies here, so the target may be away.
 flush() {
   target_settings
-  ship partial && mirror_now wal
+  # The service may have said it before, and then says it no more.
+  ship partial 2>/dev/null || refuse "$(cat /tmp/trouble.wal)"
+  [ ! -e /tmp/trouble.spool ] || refuse "$(cat /tmp/trouble.spool)"
+  mirror_now wal || true
 }
