@@ -78,6 +78,7 @@ async fn read_gauges(store: &dyn Store, clock: &dyn Clock, known: &mut Known) ->
         mails_parked: depth.parked,
         registrations_without_notification: depth.registrations_without_notification,
         attachment_bytes: depth.attachment_bytes,
+        upload_waiting_bytes: depth.waiting_upload_bytes,
         events_open: known.iter().map(|(slug, (_, event))| (slug.clone(), open(event))).collect(),
     })
 }
@@ -90,17 +91,33 @@ pub(crate) async fn watch_backups(data_dir: PathBuf, metrics: Metrics) {
         if let Some(at) = backup::last(&data_dir) {
             metrics.backup_made(at);
         }
+        if let Some(at) = backup::noted(&data_dir, backup::BEGUN) {
+            metrics.backups_began(at);
+        }
+        if let Some(at) = backup::noted(&data_dir, backup::RESTORE_TEST) {
+            metrics.restore_tested(at);
+        }
     }
 }
 
-/// Puts the sample event into an empty store, and moves it on whenever it is about to close, for ever.
+/// Puts the sample event into an empty store, and moves it on whenever it is about to close; keeps the hidden event that probes
+/// open. For ever.
 pub(crate) async fn keep_sample_open(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
     let mut ticks = every(SELDOM);
     loop {
         ticks.tick().await;
         // A new house is without any event until it works: the database may be away just then.
-        while let Err(refusal) = sample::keep_open(store.as_ref(), clock.now()).await {
-            tracing::debug!(%refusal, "the sample event could not be looked after");
+        let mut told = false;
+        loop {
+            let kept = sample::keep_open(store.as_ref(), clock.now()).await;
+            match kept.and(sample::keep_probe(store.as_ref(), clock.now()).await) {
+                Ok(()) => break,
+                // Once: it is tried every other second.
+                Err(refusal) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!(%refusal, "the sample event could not be looked after");
+                }
+                Err(_) => {}
+            }
             sleep(LOOK).await;
         }
     }

@@ -63,6 +63,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Watch other hosts' pages from here, and mail the on-call when people cannot register there
+    Watch {
+        /// Their public URLs
+        #[arg(required = true, value_name = "URL")]
+        urls: Vec<String>,
+    },
     /// Put everything that is kept in SQLite into one file, while `serve` runs
     Backup {
         /// The file to make

@@ -97,12 +97,16 @@ impl<'a> House<'a> {
         transport: Option<Arc<dyn Transport>>,
     ) -> Self {
         let parts = Parts::new();
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), cli::COMMIT);
+        if role.has_pages() {
+            metrics.upload_limit(serve.limits.uploads.unclaimed);
+        }
         Self {
             settings,
             serve,
             role,
             public_url,
-            metrics: Metrics::new(env!("CARGO_PKG_VERSION"), cli::COMMIT),
+            metrics,
             database: parts.add("database", Need::Required),
             parts,
             folder,

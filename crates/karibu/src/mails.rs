@@ -10,6 +10,7 @@ use registration::language::Language;
 use registration::ports::{Clock, Random};
 use registration::stored::uuid_v7;
 use serde::Serialize;
+use url::Url;
 
 use crate::cli::MailCommand;
 use crate::columns::{print, print_json, say};
@@ -18,8 +19,12 @@ use crate::ports::{SystemClock, SystemRandom};
 use crate::refusal::{Outcome, Refusal};
 use crate::settings::{MailWay, Role, ServeSettings, Settings, values};
 
-/// What hands mails over; `None` where another process does.
-pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<Option<Arc<dyn Transport>>> {
+/// What hands mails over, by so many connections at most; `None` where another process does.
+pub(crate) fn transport(
+    settings: &Settings,
+    serve: &ServeSettings,
+    connections: u32,
+) -> Outcome<Option<Arc<dyn Transport>>> {
     match &serve.mail {
         MailWay::Elsewhere => Ok(None),
         MailWay::Folder(folder) => {
@@ -31,27 +36,36 @@ pub(crate) fn transport(settings: &Settings, serve: &ServeSettings) -> Outcome<O
             })?;
             Ok(Some(Arc::new(FolderTransport::new(folder))))
         }
-        MailWay::Smtp { url, from } => {
-            let relay = SmtpSettings {
-                url: url.clone(),
-                from: from.address.clone(),
-                connections: serve.mail_connections as usize,
-                ca_file: settings.ca_file.clone(),
-            };
-            let transport = SmtpTransport::new(&relay).map_err(|error| {
-                let name = match error {
-                    SmtpSettingsError::Url(_) => "SMTP_URL",
-                    SmtpSettingsError::From(_) => "MAIL_FROM",
-                    SmtpSettingsError::CaFile { .. } => "CA_FILE",
-                };
-                settings.wrong(name, &error.to_string())
-            })?;
-            Ok(Some(match settings.dkim()? {
-                Some(dkim) => Arc::new(transport.with_dkim(dkim)),
-                None => Arc::new(transport),
-            }))
-        }
+        MailWay::Smtp { url, from } => smtp(settings, "SMTP_URL", url, &from.address, connections).map(Some),
     }
+}
+
+/// The relay that the setting `name` gives.
+pub(crate) fn smtp(
+    settings: &Settings,
+    name: &'static str,
+    url: &Url,
+    from: &str,
+    connections: u32,
+) -> Outcome<Arc<dyn Transport>> {
+    let relay = SmtpSettings {
+        url: url.clone(),
+        from: from.to_owned(),
+        connections: connections as usize,
+        ca_file: settings.ca_file.clone(),
+    };
+    let transport = SmtpTransport::new(&relay).map_err(|error| {
+        let name = match error {
+            SmtpSettingsError::Url(_) => name,
+            SmtpSettingsError::From(_) => "MAIL_FROM",
+            SmtpSettingsError::CaFile { .. } => "CA_FILE",
+        };
+        settings.wrong(name, &error.to_string())
+    })?;
+    Ok(match settings.dkim()? {
+        Some(dkim) => Arc::new(transport.with_dkim(dkim)),
+        None => Arc::new(transport),
+    })
 }
 
 /// Does one of the commands.
@@ -62,8 +76,8 @@ pub(crate) async fn run(command: MailCommand, settings: &Settings) -> Outcome {
         _ => return Err(Refusal::called("give one mail address, such as you@example.org")),
     };
     let serve = settings.of(Role::Serve)?;
-    let Some(transport) = transport(settings, &serve)? else { return Ok(()) };
-    let host = || serve.public_url.as_ref().and_then(url::Url::domain).unwrap_or("localhost");
+    let Some(transport) = transport(settings, &serve, serve.mail_connections)? else { return Ok(()) };
+    let host = || serve.public_url.as_ref().and_then(Url::domain).unwrap_or("localhost");
     let from = serve
         .mail_from
         .clone()

@@ -29,6 +29,7 @@ mod settings;
 mod store;
 mod tls;
 mod viewer;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -103,6 +104,7 @@ async fn execute(command: Command, settings: &Settings) -> Outcome {
         Command::Web => serve::run(settings, Role::Web).await,
         Command::Notifier => serve::run(settings, Role::Notifier).await,
         Command::Mailbox => viewer::run(settings).await,
+        Command::Watch { urls } => watch::run(settings, &urls).await,
         Command::Healthcheck => health::run(settings).await,
         Command::Migrate => {
             let store = Opened::open(settings, Purpose::SetUp, true).await?;

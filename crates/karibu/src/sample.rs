@@ -42,6 +42,15 @@ pub(crate) async fn import(
     Ok((event, imported))
 }
 
+/// Puts the hidden event for probes into the store, or the one of this version in the place of an older one.
+pub(crate) async fn keep_probe(store: &dyn Store, now: Timestamp) -> Outcome {
+    let known = store.by_slug(probe::SLUG).await?;
+    if known.is_none_or(|known| known.source != probe::EVENT_FILE) {
+        import(store, probe::EVENT_FILE, false, "the event of probes", now).await?;
+    }
+    Ok(())
+}
+
 /// Puts the sample into a store without any event, and moves it on when it is about to close. An event file that somebody
 /// imported in its place is left alone. Returns whether the sample is among the events.
 pub(crate) async fn keep_open(store: &dyn Store, now: Timestamp) -> Outcome<bool> {

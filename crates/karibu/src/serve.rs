@@ -16,6 +16,7 @@ use crate::refusal::Outcome;
 use crate::settings::values::Tls;
 use crate::settings::{Role, Settings};
 use crate::store::{self, Opened, Purpose};
+use crate::watch::{dead_man, fetch, heartbeat};
 use crate::{background, cli, mails, sample};
 
 /// Serves until a signal comes or a part fails.
@@ -37,7 +38,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Outcome {
     let public_url = doors::public_url(&serve, pages.as_ref().map_or(Ok(serve.listen), doors::address_of)?)?;
     let certificate = pages.is_some().then(|| Certificate::of(&serve.tls, folder.as_ref(), &public_url)).flatten();
     let tls = certificate.as_ref().map(|certificate| certificate.load(SystemClock.now())).transpose()?;
-    let transport = mails::transport(settings, &serve)?;
+    let transport = mails::transport(settings, &serve, serve.mail_connections)?;
     let keys = match (&serve.secret_keys, &folder) {
         (Some(keys), _) => keys.clone(),
         (None, Some(folder)) => vec![folder.secret_key(&SystemRandom)?],
@@ -50,6 +51,14 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Outcome {
     let ops_url = doors::local_url(doors::address_of(&ops)?);
     let private =
         telemetry::ops::router(house.metrics.clone(), house.parts.clone(), doors::about(settings, role.as_str()));
+    let dead_man = dead_man(&house)?;
+    let private = match &dead_man {
+        Some(dead_man) => {
+            watch.start("dead-man receiver", dead_man.clone().run());
+            dead_man.listen(private)
+        }
+        None => private,
+    };
     watch.start("private listener", doors::ops(ops, private, ops_handle.clone())?);
     let opened = if role == Role::Serve {
         Opened::open(settings, Purpose::SetUp, settings.migrate.unwrap_or(true)).await?
@@ -60,6 +69,9 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Outcome {
             () = signals.next() => return Ok(()),
         }
     };
+    if let Some(dead_man) = dead_man {
+        dead_man.share(opened.ports());
+    }
     let doors = Doors { pages, certificate, tls, ops_url };
     let done = open(&house, &opened, doors, &mut watch, signals).await;
     ops_handle.shutdown();
@@ -85,6 +97,8 @@ async fn open(house: &House<'_>, opened: &Opened, doors: Doors, watch: &mut Runn
     }
     if let Some((notifier, woken)) = notifier {
         watch.start("sample event", background::keep_sample_open(store.clone(), clock.clone()));
+        let (url, fetch) = (house.serve.watch.heartbeat.clone(), fetch(house.settings)?);
+        watch.start("heartbeat", heartbeat(url, fetch, store.clone(), house.metrics.clone()));
         let stop = notifier_stop.clone();
         work.start("notifier", async move { notifier.run(woken, stop).await });
     }

@@ -1,4 +1,4 @@
-//! The certificate: made by ourselves at first start, or given as files.
+//! The certificate: made by ourselves at first start, or given as files. And whom we trust where we are the client.
 
 use std::io;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -26,6 +26,11 @@ const RENEW_HOURS: i64 = 30 * 24;
 struct Made {
     hosts: Vec<String>,
     until: Timestamp,
+}
+
+/// Whom browsers trust.
+pub(crate) fn known_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
 /// A certificate for these hosts from the data folder, made when there is none, when it is for other hosts, when it is

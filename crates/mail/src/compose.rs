@@ -1,5 +1,6 @@
 //! Mails made of domain data, at the moment they are sent.
 
+mod alarm;
 mod confirmation;
 mod duplicate;
 mod organizer;
@@ -127,6 +128,7 @@ pub struct DuplicateMail<'a> {
     pub record: &'a Record,
 }
 
+pub use alarm::{AlarmMail, alarm};
 pub use confirmation::confirmation;
 pub use duplicate::duplicate;
 pub use organizer::organizer;

@@ -55,7 +55,7 @@ pub struct Message {
     pub references: Option<String>,
     /// Slug of the event; empty if it is about none.
     pub event: String,
-    /// What it tells: the word of a [`Kind`](registration::notification::Kind), or `test`.
+    /// What it tells: the word of a [`Kind`](registration::notification::Kind), `test` or `alarm`.
     pub kind: &'static str,
     /// Ids of the requests that caused it, with spaces between them; empty if none did.
     pub request_id: String,

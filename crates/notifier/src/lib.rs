@@ -28,6 +28,7 @@ use registration::event::Event;
 use registration::ids::EventId;
 use registration::notification::{LeasedMail, PendingNotification};
 use registration::ports::{Clock, Random, Store, StoreResult};
+use registration::signs;
 use registration::token::Signer;
 use telemetry::{Metrics, Part};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -40,6 +41,9 @@ use self::pace::Pace;
 
 /// How often the outbox is looked at when nothing wakes the notifier.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often a notifier tells the other processes that it goes round.
+const SIGN: Duration = Duration::from_secs(10);
 
 /// How long a mail is a worker's own before the lease has to be renewed; when a process dies, its mails wait so long.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -113,6 +117,7 @@ impl Notifier {
                 () = pace => {}
                 _ = ticks.tick() => {
                     desk.notifier.metrics.notifier_heartbeat(desk.notifier.clock.now());
+                    round.sign();
                     round.look_at_everything();
                 }
                 Some(ended) = round.tasks.join_next_with_id() => round.ended(ended),
@@ -138,11 +143,35 @@ struct Round {
     due: bool,
     /// Whether the outbox could not be read or written last time.
     blind: bool,
+    /// When the other processes were last told that this one goes round.
+    signed: Option<Instant>,
 }
 
 impl Round {
     fn new(desk: Arc<Desk>) -> Self {
-        Self { desk, tasks: JoinSet::new(), mails: HashMap::new(), unplanned: true, due: true, blind: false }
+        Self {
+            desk,
+            tasks: JoinSet::new(),
+            mails: HashMap::new(),
+            unplanned: true,
+            due: true,
+            blind: false,
+            signed: None,
+        }
+    }
+
+    /// Nobody waits for it: mails are more important.
+    fn sign(&mut self) {
+        if self.signed.is_some_and(|signed| signed.elapsed() < SIGN) {
+            return;
+        }
+        self.signed = Some(Instant::now());
+        let store = self.desk.notifier.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.set_sign(signs::NOTIFIER).await {
+                tracing::debug!(%error, "that a notifier goes round could not be noted");
+            }
+        });
     }
 
     fn look_at_everything(&mut self) {

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod places;
 pub mod registering;
 pub mod setting;
+pub mod signs;
 
 /// Makes a `#[tokio::test]` of every case. Takes the name of an `async fn` that gives an empty store and whatever must live
 /// as long as it: `async fn fresh() -> (impl Store, Guard)`.
@@ -103,6 +104,8 @@ macro_rules! contract_tests {
             counting::summaries_of_events_do_not_mix,
             counting::views_add_up_over_days_and_writers,
             counting::a_fresh_store_is_writable,
+            signs::a_sign_tells_how_long_ago_it_was_set,
+            signs::of_twenty_claims_at_once_one_holds_until_its_pause_is_over,
             hostile::hostile_strings_come_back_as_they_went_in,
             hostile::hostile_event_files_come_back_as_they_went_in,
         }

@@ -24,6 +24,7 @@ pub mod probe;
 pub mod reference;
 pub mod register;
 pub mod resend;
+pub mod signs;
 pub mod stored;
 pub mod summary;
 pub mod token;

@@ -212,7 +212,29 @@ pub trait Health: Send + Sync {
     async fn writable(&self) -> StoreResult<()>;
 }
 
-/// A whole store.
-pub trait Store: Events + Registrations + Uploads + Outbox + Views + Health {}
+/// A name, and how long ago it was set, by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Its name.
+    pub name: String,
+    /// How long ago it was set; never negative.
+    pub age: SignedDuration,
+}
 
-impl<T: Events + Registrations + Uploads + Outbox + Views + Health> Store for T {}
+/// Signs of life, by which processes tell each other what they have seen, and that one of them has told it to somebody.
+#[async_trait]
+pub trait Signs: Send + Sync {
+    /// Sets it to now.
+    async fn set_sign(&self, name: &str) -> StoreResult<()>;
+    /// Sets it to now unless that was done less than `pause` ago, and says whether it did: of several who ask at once, one.
+    async fn claim_sign(&self, name: &str, pause: SignedDuration) -> StoreResult<bool>;
+    /// Takes it away. False if it was not there.
+    async fn drop_sign(&self, name: &str) -> StoreResult<bool>;
+    /// All of them, by name.
+    async fn signs(&self) -> StoreResult<Vec<Sign>>;
+}
+
+/// A whole store.
+pub trait Store: Events + Registrations + Uploads + Outbox + Views + Health + Signs {}
+
+impl<T: Events + Registrations + Uploads + Outbox + Views + Health + Signs> Store for T {}

@@ -15,6 +15,10 @@ use crate::summary;
 /// Its slug.
 pub const SLUG: &str = "_check";
 
+/// The header by which a check proves that it is one. Only its pages are counted and only it is registered: the form is open to
+/// everybody, so that whoever watches a host can see that forms open there.
+pub const PROOF: &str = "x-karibu-check";
+
 /// Its event file.
 pub const EVENT_FILE: &str = include_str!("probe.toml");
 

@@ -471,6 +471,8 @@ pub struct OutboxDepth {
     pub registrations_without_notification: u64,
     /// Bytes of all attachments and uploads.
     pub attachment_bytes: u64,
+    /// Bytes of the uploads among them that wait for their form.
+    pub waiting_upload_bytes: u64,
 }
 
 /// A fresh UUID of version 7 (RFC 9562) from a time and ten random bytes.

@@ -17,6 +17,9 @@ pub const FORM_TOKEN_DAYS: i64 = 30;
 /// How long an organiser's link is valid.
 pub const ORGANIZER_LINK_DAYS: i64 = 30;
 
+/// How long the proof of a check is valid.
+pub const PROOF_MINUTES: i64 = 10;
+
 /// Ends the payload of a form's token that carries [`FormToken::asked`].
 const ASKED: u8 = 1;
 
@@ -155,6 +158,19 @@ impl Signer {
         Ok(OrganizerToken { event, registration, organizer, expires })
     }
 
+    /// Signs the proof by which `karibu check` may register for the hidden event: [`crate::probe::PROOF`].
+    pub fn probe(&self, now: Timestamp) -> String {
+        self.seal(Purpose::Probe, &now.as_second().to_be_bytes())
+    }
+
+    /// Reads that proof; clocks may differ by the same [`PROOF_MINUTES`] as it is valid.
+    pub fn read_probe(&self, text: &str, now: Timestamp) -> Result<(), TokenError> {
+        let payload = self.open(Purpose::Probe, text)?;
+        let made = time(&mut payload.as_slice())?;
+        let valid = SignedDuration::from_mins(PROOF_MINUTES);
+        if now.duration_since(made).abs() > valid { Err(TokenError::Expired) } else { Ok(()) }
+    }
+
     fn read_registration(&self, purpose: Purpose, text: &str) -> Result<RegistrationId, TokenError> {
         let payload = self.open(purpose, text)?;
         let id = payload.try_into().map_err(|_| TokenError::Invalid)?;
@@ -187,6 +203,7 @@ enum Purpose {
     Registered,
     Attachments,
     Organizer,
+    Probe,
 }
 
 fn mac(key: &[u8], purpose: Purpose, payload: &[u8]) -> Hmac<Sha256> {
@@ -195,6 +212,7 @@ fn mac(key: &[u8], purpose: Purpose, payload: &[u8]) -> Hmac<Sha256> {
         Purpose::Registered => b"karibu registered 1\0",
         Purpose::Attachments => b"karibu attachments 1\0",
         Purpose::Organizer => b"karibu organizer 1\0",
+        Purpose::Probe => b"karibu probe 1\0",
     };
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(purpose);

@@ -363,8 +363,8 @@ pub static TABLES: [Table; 13] = [
     },
 ];
 
-/// Tables that hold nothing of their own: what readiness writes, and what the migrations note.
-pub const NOT_CARRIED: [&str; 2] = ["probe", "_sqlx_migrations"];
+/// Tables that hold nothing of their own: what readiness writes, signs of life, and what the migrations note.
+pub const NOT_CARRIED: [&str; 3] = ["probe", "sign", "_sqlx_migrations"];
 
 /// Whether two stores hold the same rows is only asked of columns listed here, so `real` (table, column, type as the engine
 /// says) must be exactly those. For the tests of the store crates.

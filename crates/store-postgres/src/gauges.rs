@@ -100,6 +100,7 @@ pub(crate) async fn depth(store: &PostgresStore) -> StoreResult<OutboxDepth> {
         parked: row.parked as u64,
         registrations_without_notification: row.without as u64,
         attachment_bytes: row.upload_bytes as u64 + attachment_bytes,
+        waiting_upload_bytes: row.upload_bytes as u64,
     })
 }
 

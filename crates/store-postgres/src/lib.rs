@@ -18,6 +18,7 @@ mod outbox;
 mod register;
 mod registrations;
 mod remove;
+mod signs;
 mod summary;
 mod transfer;
 mod uploads;

@@ -19,6 +19,7 @@ mod outbox;
 mod register;
 mod registrations;
 mod remove;
+mod signs;
 mod summary;
 mod together;
 mod transfer;

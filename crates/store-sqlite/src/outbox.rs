@@ -268,8 +268,8 @@ impl Outbox for SqliteStore {
                       (select count(*) from (select id from registration order by id desc limit 10000) latest
                        where not exists (select 1 from notification n where n.registration_id = latest.id))
                           as "without!: i64",
-                      (select coalesce(sum(size), 0) from attachment)
-                          + (select coalesce(sum(size), 0) from upload) as "bytes!: i64",
+                      (select coalesce(sum(size), 0) from attachment) as "attached!: i64",
+                      (select coalesce(sum(size), 0) from upload) as "waiting_bytes!: i64",
                       cast(unixepoch('subsec') * 1000000 as integer) as "now!: i64"
                from (select count(*) as n, min(max(n.created_at, coalesce(n.window_ends, 0))) as oldest
                      from mail m join notification n on n.mail_id = m.id where m.state = 'pending') pending"#
@@ -282,7 +282,8 @@ impl Outbox for SqliteStore {
             oldest_pending_seconds: age,
             parked: row.parked as u64,
             registrations_without_notification: row.without as u64,
-            attachment_bytes: row.bytes as u64,
+            attachment_bytes: (row.attached + row.waiting_bytes) as u64,
+            waiting_upload_bytes: row.waiting_bytes as u64,
         })
     }
 }

@@ -19,6 +19,8 @@ pub struct DatabaseGauges {
     pub registrations_without_notification: u64,
     /// Bytes of all attachments and uploads.
     pub attachment_bytes: u64,
+    /// Bytes of the uploads among them that wait for their form.
+    pub upload_waiting_bytes: u64,
     /// Slugs of all events, and whether each takes registrations now.
     pub events_open: Vec<(String, bool)>,
 }
@@ -37,17 +39,19 @@ struct Gauges {
     parked: IntGauge,
     without_notification: IntGauge,
     attachment_bytes: IntGauge,
+    upload_waiting_bytes: IntGauge,
     event_open: IntGaugeVec,
 }
 
 impl Gauges {
-    fn all(&self) -> [&dyn Collector; 6] {
+    fn all(&self) -> [&dyn Collector; 7] {
         [
             &self.pending,
             &self.oldest,
             &self.parked,
             &self.without_notification,
             &self.attachment_bytes,
+            &self.upload_waiting_bytes,
             &self.event_open,
         ]
     }
@@ -67,6 +71,10 @@ impl DatabaseCollector {
                 "Registrations without any notification; must be 0.",
             )?,
             attachment_bytes: IntGauge::new("karibu_attachment_bytes", "Bytes of all attachments and uploads.")?,
+            upload_waiting_bytes: IntGauge::new(
+                "karibu_upload_waiting_bytes",
+                "Bytes of files that wait for their form.",
+            )?,
             event_open: IntGaugeVec::new(
                 Opts::new("karibu_event_open", "Whether the event takes registrations now."),
                 &["event"],
@@ -86,6 +94,7 @@ impl DatabaseCollector {
         gauges.parked.set(reading.mails_parked as i64);
         gauges.without_notification.set(reading.registrations_without_notification as i64);
         gauges.attachment_bytes.set(reading.attachment_bytes as i64);
+        gauges.upload_waiting_bytes.set(reading.upload_waiting_bytes as i64);
         for (event, open) in &reading.events_open {
             gauges.event_open.with_label_values(&[event]).set(i64::from(*open));
         }

@@ -106,10 +106,36 @@ struct Inner {
     mail_attempts: IntCounterVec,
     delivery: Histogram,
     heartbeat: Gauge,
-    last_backup: Gauge,
-    /// A gauge that nothing was ever told to is absent.
-    backup_told: Once,
+    last_backup: TellTale,
+    first_backup: TellTale,
+    last_restore_test: TellTale,
+    last_ping: TellTale,
+    last_scrape: TellTale,
+    second_relay: TellTale,
+    host_watched: TellTale,
+    upload_limit: TellTale,
     database: DatabaseCollector,
+}
+
+/// A gauge that is absent until it is told for the first time: a 0 would be a lie.
+struct TellTale {
+    gauge: Gauge,
+    told: Once,
+}
+
+impl TellTale {
+    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+        Ok(Self { gauge: Gauge::new(name, help)?, told: Once::new() })
+    }
+
+    fn tell(&self, registry: &Registry, value: f64) {
+        self.gauge.set(value);
+        self.told.call_once(|| {
+            if let Err(error) = registry.register(Box::new(self.gauge.clone())) {
+                tracing::error!(%error, "a metric could not be told");
+            }
+        });
+    }
 }
 
 impl Metrics {
@@ -158,11 +184,38 @@ impl Metrics {
                 "karibu_notifier_heartbeat_timestamp_seconds",
                 "When the notifier last went round its loop, in Unix time.",
             )?,
-            last_backup: Gauge::new(
+            last_backup: TellTale::new(
                 "karibu_backup_last_success_timestamp_seconds",
                 "When a backup was last made, in Unix time.",
             )?,
-            backup_told: Once::new(),
+            first_backup: TellTale::new(
+                "karibu_backup_begun_timestamp_seconds",
+                "When the first backup of this house was made, in Unix time.",
+            )?,
+            last_restore_test: TellTale::new(
+                "karibu_restore_test_last_success_timestamp_seconds",
+                "When a backup was last restored on trial, in Unix time.",
+            )?,
+            last_ping: TellTale::new(
+                "karibu_watchdog_last_ping_timestamp_seconds",
+                "When the monitoring last said that it works, in Unix time.",
+            )?,
+            last_scrape: TellTale::new(
+                "karibu_watchdog_last_scrape_timestamp_seconds",
+                "When Prometheus last asked this process, in Unix time.",
+            )?,
+            second_relay: TellTale::new(
+                "karibu_alert_second_relay",
+                "Whether alerts have a second mail relay, for when the first one is down.",
+            )?,
+            host_watched: TellTale::new(
+                "karibu_host_watched",
+                "Whether somebody outside would tell that this whole host is down.",
+            )?,
+            upload_limit: TellTale::new(
+                "karibu_upload_waiting_limit_bytes",
+                "Most bytes of files that may wait for their form.",
+            )?,
             database: DatabaseCollector::new()?,
         };
         let registry = &inner.registry;
@@ -223,12 +276,47 @@ impl Metrics {
 
     /// A backup was last made then.
     pub fn backup_made(&self, at: Timestamp) {
-        self.inner.last_backup.set(at.as_duration().as_secs_f64());
-        self.inner.backup_told.call_once(|| {
-            if let Err(error) = self.inner.registry.register(Box::new(self.inner.last_backup.clone())) {
-                tracing::error!(%error, "a metric could not be told");
-            }
-        });
+        self.tell(&self.inner.last_backup, at.as_duration().as_secs_f64());
+    }
+
+    /// The first backup was made then.
+    pub fn backups_began(&self, at: Timestamp) {
+        self.tell(&self.inner.first_backup, at.as_duration().as_secs_f64());
+    }
+
+    /// A backup was last restored on trial then.
+    pub fn restore_tested(&self, at: Timestamp) {
+        self.tell(&self.inner.last_restore_test, at.as_duration().as_secs_f64());
+    }
+
+    /// The monitoring says that it works.
+    pub fn watchdog_pinged(&self, at: Timestamp) {
+        self.tell(&self.inner.last_ping, at.as_duration().as_secs_f64());
+    }
+
+    /// Prometheus has asked for the metrics.
+    pub fn scraped(&self, at: Timestamp) {
+        self.tell(&self.inner.last_scrape, at.as_duration().as_secs_f64());
+    }
+
+    /// Whether alerts have a second relay.
+    pub fn second_relay(&self, there: bool) {
+        self.tell(&self.inner.second_relay, f64::from(u8::from(there)));
+    }
+
+    /// Whether somebody outside watches this host.
+    pub fn host_watched(&self, watched: bool) {
+        self.tell(&self.inner.host_watched, f64::from(u8::from(watched)));
+    }
+
+    /// Most bytes of files that may wait for their form.
+    #[expect(clippy::cast_precision_loss, reason = "nobody needs a petabyte to the byte")]
+    pub fn upload_limit(&self, bytes: u64) {
+        self.tell(&self.inner.upload_limit, bytes as f64);
+    }
+
+    fn tell(&self, gauge: &TellTale, value: f64) {
+        gauge.tell(&self.inner.registry, value);
     }
 
     /// What was read from the database, or `None` when it could not be read: then these gauges vanish, for a 0 would be a
@@ -302,6 +390,35 @@ mod tests {
     }
 
     #[test]
+    fn what_the_watch_tells_is_absent_until_it_is_told() {
+        let metrics = Metrics::new("1", "c");
+        let told = [
+            ("karibu_backup_begun_timestamp_seconds", "7"),
+            ("karibu_restore_test_last_success_timestamp_seconds", "8"),
+            ("karibu_watchdog_last_ping_timestamp_seconds", "9"),
+            ("karibu_watchdog_last_scrape_timestamp_seconds", "10"),
+            ("karibu_alert_second_relay", "0"),
+            ("karibu_host_watched", "1"),
+            ("karibu_upload_waiting_limit_bytes", "11"),
+        ];
+        for (name, _) in told {
+            assert!(!metrics.render().contains(name), "{name}");
+        }
+        let at = |second| Timestamp::from_second(second).unwrap();
+        metrics.backups_began(at(7));
+        metrics.restore_tested(at(8));
+        metrics.watchdog_pinged(at(9));
+        metrics.scraped(at(10));
+        metrics.second_relay(false);
+        metrics.host_watched(true);
+        metrics.upload_limit(11);
+        let text = metrics.render();
+        for (name, value) in told {
+            assert_eq!(line(&text, &format!("{name} ")), Some(value), "{name}");
+        }
+    }
+
+    #[test]
     fn gauges_of_the_database_vanish_with_it() {
         let metrics = Metrics::new("1", "c");
         let names = [
@@ -310,6 +427,7 @@ mod tests {
             "karibu_mails_parked",
             "karibu_registrations_without_notification",
             "karibu_attachment_bytes",
+            "karibu_upload_waiting_bytes",
             "karibu_event_open",
         ];
         for name in names {
@@ -321,6 +439,7 @@ mod tests {
             mails_parked: 1,
             registrations_without_notification: 0,
             attachment_bytes: 7,
+            upload_waiting_bytes: 2,
             events_open: vec![("connect".to_owned(), true), ("old".to_owned(), false)],
         }));
         let text = metrics.render();

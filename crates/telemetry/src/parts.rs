@@ -122,6 +122,11 @@ impl Part {
         }
     }
 
+    /// It is not there, by the settings, and should be: told as degraded, without a line in the log.
+    pub fn missing(&self, now: Timestamp, what: impl Into<String>) {
+        self.change(State::Degraded { since: now, what: what.into() });
+    }
+
     fn change(&self, to: State) -> State {
         self.parts.with(|inner| match inner.parts.get_mut(self.name) {
             Some((_, state)) => std::mem::replace(state, to),

@@ -165,6 +165,9 @@ class Server(SMTP):
     """Counts its connections and may refuse before it greets."""
 
     connections = {"open": 0, "most": 0, "all": 0}
+    # As relays ask; some clients take no other words.
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
 
     def count(self, change):
         """Says how many connections there were in all, and at the same time, in a file beside the mails."""

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate may depend on, in its normal and build dependencies.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("registration", &[]),
     ("telemetry", &[]),
     ("mailbox", &[]),
@@ -14,6 +14,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("conveyor", &["registration"]),
     ("mail", &["registration", "presentation"]),
     ("web", &["registration", "presentation", "telemetry"]),
+    ("watch", &["registration", "mail", "presentation", "telemetry"]),
     ("notifier", &["registration", "conveyor", "mail", "presentation", "telemetry"]),
     (
         "karibu",
@@ -28,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "mail",
             "web",
             "notifier",
+            "watch",
         ],
     ),
     ("testkit", &["registration", "store-sqlite", "store-postgres", "presentation"]),

@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use crate::errors::PageError;
 use crate::face::StatePage;
 use crate::middleware;
-use crate::pages::{assets, calendar, event, home, organizer, registration, version};
+use crate::pages::{assets, calendar, event, heartbeat, home, organizer, registration, version};
 use crate::state::Web;
 use crate::visit::Visit;
 
@@ -31,6 +31,7 @@ impl Web {
             .route("/organizer/{token}", get(organizer::get))
             .route("/organizer/{token}/files/{file}", get(organizer::file))
             .route("/version", get(version::get))
+            .route("/_check/heartbeat", get(heartbeat::get))
             .route("/static/{name}", get(assets::get))
             .route("/favicon.ico", get(assets::favicon))
             .route("/robots.txt", get(assets::robots))

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::events::Catalogue;
 use crate::limits::{Limits, Registrations, Texts, Uploads};
 use crate::pages::assets::Statics;
+use crate::pages::heartbeat::LastAnswer;
 use crate::views::ViewCounter;
 
 /// How often events are re-read and views are written.
@@ -89,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) registrations: Registrations,
     pub(crate) uploads: Uploads,
     pub(crate) texts: Texts,
+    pub(crate) heartbeat: LastAnswer,
 }
 
 /// The web role over a desk. It knows no event before the first [`Web::refresh`] that succeeds and answers 503 until then.
@@ -100,6 +102,7 @@ pub fn web(desk: Desk, signer: Arc<Signer>, settings: WebSettings, metrics: Metr
             registrations: Registrations::new(settings.limits.rate),
             uploads: Uploads::new(settings.limits.uploads),
             texts: Texts::default(),
+            heartbeat: LastAnswer::default(),
             settings,
             metrics,
             catalogue: Catalogue::default(),

@@ -10,6 +10,7 @@ use presentation::urls;
 use presentation::words::Words;
 use registration::event::Event;
 use registration::language::Language;
+use registration::probe;
 use registration::stored::Page;
 
 use crate::client;
@@ -39,8 +40,18 @@ pub(crate) struct Visit {
     asked: Option<Language>,
     /// `?lang=`, then `Accept-Language`; best first.
     wanted: Vec<Language>,
-    /// Whether somebody looks at the page: a GET that is no prefetch.
-    looks: bool,
+    visitor: Visitor,
+}
+
+/// Who asks, as far as it matters to what is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Visitor {
+    /// Somebody who looks at the page: a GET that is no prefetch.
+    Looks,
+    /// A prefetch, or what is no GET.
+    Passes,
+    /// `karibu check`, which has proved that it is one.
+    Checks,
 }
 
 impl Visit {
@@ -54,6 +65,12 @@ impl Visit {
         let own = |pair: &str| matches!(pair.split_once('='), Some(("lang" | SHOW, _)));
         let rest: Vec<&str> = pairs().filter(|pair| !own(pair)).collect();
         let client = client::address(request, &web.inner.settings.trusted_proxies).into();
+        let proof = headers.get(probe::PROOF).and_then(|proof| proof.to_str().ok());
+        let visitor = match proof {
+            Some(proof) if web.inner.signer.read_probe(proof, web.now()).is_ok() => Visitor::Checks,
+            _ if request.method == Method::GET && !is_prefetch(headers) => Visitor::Looks,
+            _ => Visitor::Passes,
+        };
         Self {
             web,
             request_id,
@@ -63,7 +80,7 @@ impl Visit {
             query: rest.join("&"),
             asked,
             wanted,
-            looks: request.method == Method::GET && !is_prefetch(headers),
+            visitor,
         }
     }
 
@@ -114,9 +131,19 @@ impl Visit {
 
     /// Counts a view of a page that is about to be answered with 200.
     pub(crate) fn count(&self, entry: &Entry, page: Page) {
-        if self.looks {
+        let counts = match self.visitor {
+            Visitor::Looks => !entry.is_probe(),
+            Visitor::Passes => false,
+            Visitor::Checks => true,
+        };
+        if counts {
             self.web.count(entry, page);
         }
+    }
+
+    /// Whether it is a check, which alone may register for the hidden event.
+    pub(crate) fn checks(&self) -> bool {
+        self.visitor == Visitor::Checks
     }
 
     /// A page, compressed if the browser takes that.

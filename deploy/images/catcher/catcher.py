@@ -1,4 +1,5 @@
-"""The demo's mail relay: TLS and a login are needed, every mail is taken and becomes a file, none leaves.
+"""The demo's mail relay: TLS and a login are needed, every mail is taken and becomes a file, none leaves. Only addresses under .invalid are refused, as any
+relay would refuse them: so a demo can show what becomes of a mail that nobody takes.
 
 Files are named as Karibu's own folder of mails names them, TIME-ID.eml, and appear when they are complete: the viewer relies on it. A mail that
 comes again under the same Message-ID replaces its file; the log counts both.
@@ -85,6 +86,13 @@ class Catcher:
     def __init__(self):
         self.taken = 0
 
+    async def handle_RCPT(self, _server, _session, envelope, address, options):  # noqa: N802, the library's name
+        if address.lower().endswith(".invalid"):
+            return "550 5.1.1 There is nobody of this name"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Fine"
+
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802, the library's name
         content = envelope.content
         headers = email.parser.BytesHeaderParser().parsebytes(content)
@@ -145,6 +153,8 @@ async def serve(ended):
             authenticator=check,
             auth_required=True,
             auth_require_tls=True,
+            # The library asks for it in words that Alertmanager does not take.
+            auth_exclude_mechanism=["LOGIN"],
             timeout=120,
         ),
         port=PORT,

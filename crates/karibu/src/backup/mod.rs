@@ -29,6 +29,12 @@ const LAST: &str = "last-backup";
 /// In the data folder: what the cluster's backup notes, in a volume of its own.
 const CLUSTER: &str = "backup-state";
 
+/// There: when the first backup was made.
+pub(crate) const BEGUN: &str = "first-backup";
+
+/// There: when a backup was last restored on trial.
+pub(crate) const RESTORE_TEST: &str = "last-restore-test";
+
 /// How often the size of the growing copy is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -69,9 +75,16 @@ pub(crate) async fn run(file: &str, settings: &Settings, now: Timestamp) -> Outc
 
 /// When a backup was last made with this data folder.
 pub(crate) fn last(data_dir: &Path) -> Option<Timestamp> {
-    let noted =
-        |folder: &Path| -> Option<Timestamp> { std::fs::read_to_string(folder.join(LAST)).ok()?.trim().parse().ok() };
-    noted(data_dir).max(noted(&data_dir.join(CLUSTER)))
+    time_in(&data_dir.join(LAST)).max(noted(data_dir, LAST))
+}
+
+/// When the cluster's backup noted this.
+pub(crate) fn noted(data_dir: &Path, name: &str) -> Option<Timestamp> {
+    time_in(&data_dir.join(CLUSTER).join(name))
+}
+
+fn time_in(file: &Path) -> Option<Timestamp> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 /// Copies the database and looks at every page of the copy.

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::settings::values::Tls;
 use crate::settings::{Place, ServeSettings, Settings};
+use crate::tls::known_roots;
 
 /// Most bytes of an answer.
 const ANSWER: u64 = 1 << 20;
@@ -160,11 +161,6 @@ fn client(settings: &Settings, serve: &ServeSettings) -> ClientConfig {
         roots.add_parsable_certificates(certificates.flatten());
     }
     ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
-}
-
-/// Whom browsers trust.
-pub(super) fn known_roots() -> RootCertStore {
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Result<Answer, String> {

@@ -252,7 +252,7 @@ async fn relay(settings: &Settings, serve: Option<&ServeSettings>) -> Finding {
     let MailWay::Smtp { url, from } = &serve.mail else {
         return finding.ok("none is set: mails are kept as files in the data folder and leave for nobody");
     };
-    let transport: std::sync::Arc<dyn Transport> = match transport(settings, serve) {
+    let transport: std::sync::Arc<dyn Transport> = match transport(settings, serve, 1) {
         Ok(Some(transport)) => transport,
         Ok(None) => return finding.skipped("another process sends the mails"),
         Err(refusal) => return finding.refusal(&refusal),

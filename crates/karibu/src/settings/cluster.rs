@@ -30,19 +30,51 @@ pub(crate) struct ClusterSettings {
     pub(crate) oncall: Option<String>,
 }
 
+/// Who watches, and whom it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WatchSettings {
+    /// Whom alarms go to.
+    pub(crate) oncall: Vec<String>,
+    /// Whether a monitoring asks and pings this process.
+    pub(crate) watchdog: bool,
+    /// A second relay for alarms.
+    pub(crate) second_relay: Option<Url>,
+    /// What is asked for each minute.
+    pub(crate) heartbeat: Option<Url>,
+}
+
+/// Whom the alarms of a demo go to: they stay on this machine.
+const SAMPLE_ONCALL: &str = "devops@ubuntunet.net";
+
 impl Settings {
     /// What is known of the cluster, if this is one.
     pub(crate) fn cluster(&self) -> Outcome<Option<ClusterSettings>> {
-        let oncall = self.values.read("ONCALL", oncall)?;
+        let oncall = self.values.read("ONCALL", values::addresses)?.and_then(|all| all.into_iter().next());
         let mut places = self.values.read("CHECK_ADDRESS", places)?.unwrap_or_default().into_iter();
         let (address, plain) = (places.next(), places.next());
         let parts = self.values.read("PARTS", parts)?;
         Ok(parts.map(|parts| ClusterSettings { parts, address, plain, oncall }))
     }
+
+    /// Who watches, and whom it tells.
+    pub(crate) fn watch(&self, demo: bool) -> Outcome<WatchSettings> {
+        let mut oncall = self.values.read("ONCALL", values::addresses)?.unwrap_or_default();
+        if demo && oncall.is_empty() {
+            oncall.push(SAMPLE_ONCALL.to_owned());
+        }
+        Ok(WatchSettings {
+            oncall,
+            watchdog: self.values.read("WATCHDOG", values::on_or_off)?.unwrap_or_default(),
+            second_relay: self.values.read("ALERT_SMTP_URL", values::smtp_url)?,
+            heartbeat: self.values.read("HEARTBEAT_URL", heartbeat)?,
+        })
+    }
 }
 
-fn oncall(text: &str) -> Result<String, String> {
-    values::mail_from(text).map(|person| person.address).map_err(|_| "give one mail address".to_owned())
+fn heartbeat(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    url.filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+        .ok_or_else(|| "give a URL, such as https://watcher.example.org/ping/…".to_owned())
 }
 
 fn parts(text: &str) -> Result<Vec<PartAddress>, String> {

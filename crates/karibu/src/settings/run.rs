@@ -10,8 +10,8 @@ use registration::register::SampleOrganizers;
 use url::Url;
 use web::{Limits, Network, RateLimit, UploadQuota};
 
-use super::Settings;
 use super::values::{self, Database, Mail, Tls};
+use super::{Settings, WatchSettings};
 use crate::refusal::Outcome;
 
 /// What a process does.
@@ -93,6 +93,8 @@ pub(crate) struct ServeSettings {
     pub(crate) redis: Option<Address>,
     /// Whether every page and mail says that this is a demo.
     pub(crate) demo: bool,
+    /// Who watches, and whom it tells.
+    pub(crate) watch: WatchSettings,
 }
 
 /// The settings of the viewer of a demo's mails.
@@ -157,6 +159,7 @@ impl Settings {
         if role != Role::Serve {
             self.fit_for_many(public_url.is_some(), secret_keys.is_some())?;
         }
+        let demo = self.demo(production)?;
         Ok(ServeSettings {
             mail: if role.has_mails() { self.mail_way(production, mail_from.as_ref())? } else { MailWay::Elsewhere },
             listen,
@@ -171,7 +174,8 @@ impl Settings {
             trusted_proxies,
             limits: self.limits()?,
             redis: self.redis()?,
-            demo: self.demo(production)?,
+            demo,
+            watch: self.watch(demo)?,
         })
     }
 

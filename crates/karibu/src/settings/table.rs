@@ -32,7 +32,7 @@ const fn secret(name: &'static str, value: &'static str, help: &'static str) -> 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
 
 /// All settings, in the order of the help.
-pub(crate) const TABLE: [Setting; 31] = [
+pub(crate) const TABLE: [Setting; 34] = [
     setting("LISTEN", "ADDRESS:PORT", Some("0.0.0.0:8443"), "Where the pages are served"),
     setting(
         "TLS",
@@ -123,10 +123,18 @@ pub(crate) const TABLE: [Setting; 31] = [
     ),
     setting(
         "ONCALL",
-        "ADDRESS",
+        "ADDRESSES",
         None,
-        "Who is written to when something breaks; the mail of `karibu check` goes there",
+        "Who is written to when something breaks, by commas; the mail of `karibu check` goes to the first",
     ),
+    setting(
+        "WATCHDOG",
+        "on|off",
+        Some("off"),
+        "Whether a monitoring asks and pings this notifier; it mails ONCALL when that stops",
+    ),
+    secret("ALERT_SMTP_URL", "URL", "A second mail relay for alarms, for when the first one is down; like SMTP_URL"),
+    secret("HEARTBEAT_URL", "URL", "Asked for each minute, so that somebody outside notices when this host is gone"),
     setting(
         "PARTS",
         "NAME=URL,…",

@@ -15,7 +15,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_karibu");
 /// The event: the sample.
 pub(crate) const EVENT: &str = "connect";
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// The key that links and proofs are signed with.
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Webs and notifiers, and what they share.
 pub(crate) struct Cluster {

@@ -9,3 +9,4 @@ mod house;
 mod nginx;
 mod roles;
 mod wake_ups;
+mod watch;

@@ -273,7 +273,7 @@ pub async fn depth_tells_what_is_waiting(store: &dyn Store) {
 
     let depth = store.depth().await.expect("reads");
     assert_eq!((depth.pending, depth.parked, depth.registrations_without_notification), (2, 0, 0));
-    assert_eq!(depth.attachment_bytes, 1230);
+    assert_eq!((depth.attachment_bytes, depth.waiting_upload_bytes), (1230, 30));
     let age = depth.oldest_pending_seconds.expect("two wait");
     assert!((0.0..60.0).contains(&age), "by the database's clock, not by the registration's: {age}");
 

@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod calendar;
 pub(crate) mod event;
+pub(crate) mod heartbeat;
 pub(crate) mod home;
 pub(crate) mod organizer;
 pub(crate) mod registration;

@@ -4,8 +4,11 @@
 # An authority's certificate must not be a server's as well: clients refuse it. So there is one authority, and a leaf for each server. A leaf's
 # key stays when its certificate is renewed, so that key and certificate fit at any moment.
 
-# Certificates are renewed when they are good for less than this.
+# What browsers see is renewed when it is good for less than this, and lasts 397 days, the most that they take.
 renew_below=$((30 * 24 * 3600))
+# What only the cluster's own parts see lasts ten years, and is renewed in the last two of them: nothing may stop because nobody ran `up`.
+inner_days=3650
+inner_renew_below=$((2 * 365 * 24 * 3600))
 
 new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256; }
 
@@ -22,21 +25,20 @@ make_authority() {
 # The subject alternative names of a certificate, by commas, in the order of the certificate.
 names_of() { openssl x509 -in "$1" -noout -ext subjectAltName 2>/dev/null | tail -n +2 | tr -d ' \n' | sed 's/IPAddress:/IP:/g'; }
 
-# Whether a leaf is signed by our authority, good for a while, and for these names.
+# good FILE NAMES SECONDS: whether a leaf is signed by our authority, good for so long, and for these names.
 good() {
   [ -s "$1" ] && openssl verify -CAfile "$state/ca.pem" "$1" >/dev/null 2>&1 &&
-    openssl x509 -in "$1" -noout -checkend "$renew_below" >/dev/null &&
+    openssl x509 -in "$1" -noout -checkend "$3" >/dev/null &&
     [ "$(names_of "$1")" = "$2" ]
 }
 
-# make_leaf NAME SUBJECT-ALTERNATIVE-NAMES
+# make_leaf NAME SUBJECT-ALTERNATIVE-NAMES [DAYS SECONDS]: for so many days, renewed below so many seconds.
 make_leaf() {
-  local certificate=$state/$1.crt made
+  local certificate=$state/$1.crt days=${3:-397} below=${4:-$renew_below} made
   keep "$1.key" new_key
-  if ! good "$certificate" "$2"; then
-    # 397 days is the most that browsers take.
+  if ! good "$certificate" "$2" "$below"; then
     made=$(openssl x509 -req -in <(openssl req -new -key "$state/$1.key" -subj "/O=Karibu/CN=$1") \
-      -CA "$state/ca.pem" -CAkey "$state/ca.key" -set_serial "0x$(openssl rand -hex 15)" -sha256 -days 397 -extfile <(
+      -CA "$state/ca.pem" -CAkey "$state/ca.key" -set_serial "0x$(openssl rand -hex 15)" -sha256 -days "$days" -extfile <(
         printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n'
         printf 'subjectAltName=%s\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' "$2"
       ) 2>/dev/null) || refuse "the certificate of $1 could not be made: the disk may be full"
@@ -65,6 +67,8 @@ choose_certificate() {
     # nginx's own until the authority's comes.
     acme)
       [ "$local_host" = no ] || refuse "KARIBU_CERTIFICATE is acme, but KARIBU_PUBLIC_URL is this machine only: no authority certifies that name"
+      [[ $host =~ ^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z0-9-]*[a-z][a-z0-9-]*$ ]] ||
+        refuse "KARIBU_CERTIFICATE is acme, but KARIBU_PUBLIC_URL has no public name (it is $host): take such a name, or a folder with a certificate for it"
       return 0
       ;;
   esac

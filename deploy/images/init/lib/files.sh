@@ -64,12 +64,13 @@ give_file() {
   put "$secrets/$1/$3" 0400 "$2:$2" <"$4"
 }
 
-# share FOLDER MODE WRITER READERS: a volume of two parts. The writer runs in the readers' group.
+# share FOLDER MODE WRITER READERS [SETTING]: a volume of two parts, or the folder that the setting names. The writer runs in the readers' group.
 share() {
   local folder=/shared/$1
   mkdir -p "$folder"
   if [ "$(stat -c '%a %u:%g' "$folder")" != "${2#0} $3:$4" ]; then
-    chown "$3:$4" "$folder"
-    chmod "$2" "$folder"
+    # NFS that takes root for nobody lets only its own machine do this.
+    { chown "$3:$4" "$folder" && chmod "$2" "$folder"; } 2>/dev/null ||
+      refuse "${5:-the volume $1} cannot be given to user $3: do it where the folder lies, by chown $3:$4 and chmod $2"
   fi
 }

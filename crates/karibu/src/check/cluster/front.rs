@@ -1,20 +1,28 @@
 //! The cluster as visitors meet it: certificate, headers, the way from plain HTTP, and which webs answer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rustls::CertificateError;
+use rustls::pki_types::CertificateDer;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::super::client::{Answer, Door, known_roots, plain};
+use super::super::client::{Answer, Door, plain};
 use super::super::public::version;
 use super::super::{Finding, found};
 use super::shown;
 use crate::settings::Place;
 use crate::settings::values::is_loopback;
+use crate::tls::known_roots;
 
 /// A certificate that ends within this time should have been renewed by now.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How long a name may take to be found.
+const NAMES: Duration = Duration::from_secs(4);
 
 /// How often it is asked until every web has answered.
 const ASKED: u32 = 40;
@@ -49,10 +57,9 @@ pub(super) async fn certificate(door: &Door, now: Timestamp) -> Finding {
     let version = version.unwrap_or_default().replace("TLSv1_", "TLS 1.");
     let http2 = if session.alpn_protocol() == Some(b"h2") { "HTTP/2" } else { "HTTP/1.1 only" };
     let leaf = session.peer_certificates().and_then(<[_]>::first);
-    let ends = leaf
-        .and_then(|leaf| X509Certificate::from_der(leaf).ok())
-        .and_then(|(_, leaf)| Timestamp::from_second(leaf.validity().not_after.timestamp()).ok());
-    let Some(ends) = ends else { return finding.fail(format!("{at} shows none that can be read"), RENEW) };
+    let Some(ends) = leaf.and_then(end_of) else {
+        return finding.fail(format!("{at} shows none that can be read"), RENEW);
+    };
     if ends.duration_since(now) < SOON {
         return finding.warn(format!("for {} until {ends:.0} only", door.host), RENEW);
     }
@@ -66,6 +73,12 @@ pub(super) async fn certificate(door: &Door, now: Timestamp) -> Finding {
         );
     }
     finding.ok(format!("for {} until {ends:.0}, {version}, {http2}", door.host))
+}
+
+/// When a certificate ends.
+pub(super) fn end_of(leaf: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
+    Timestamp::from_second(leaf.validity().not_after.timestamp()).ok()
 }
 
 fn refused(finding: Finding, door: &Door, error: &rustls::Error) -> Finding {
@@ -129,7 +142,19 @@ pub(super) async fn headers(door: &Door) -> Finding {
             "see what the proxy in front takes away",
         );
     }
-    finding.ok(format!("{url} is answered by {}, with all headers", instance(&answer)))
+    let told = format!("{url} is answered by {}, with all headers", instance(&answer));
+    if is_local(door) || door.place.0 == door.host {
+        return finding.ok(told);
+    }
+    // It was asked from within the cluster, so names and firewalls are still to be seen.
+    let port = url.port_or_known_default().unwrap_or(443);
+    match timeout(NAMES, lookup_host((door.host.as_str(), port))).await {
+        Ok(Ok(_)) => finding.ok(format!("{told}; seen from inside only: open it from elsewhere, too")),
+        _ => finding.warn(
+            format!("{told}, from inside; but {} has no address that this machine can find", door.host),
+            "publish an A record of it that names this machine, or correct KARIBU_PUBLIC_URL",
+        ),
+    }
 }
 
 /// Whether plain HTTP leads to HTTPS.

@@ -4,10 +4,12 @@ mod front;
 mod parts;
 mod probe;
 mod shared;
+mod watched;
 
 use std::time::Duration;
 
 use registration::ports::Clock;
+use registration::token::Signer;
 use store_postgres::PostgresStore;
 use tokio::time::Instant;
 
@@ -53,7 +55,7 @@ pub(super) async fn look(
     let (parts, store) = tokio::join!(parts::ask(&cluster.parts), connect);
     let database = async {
         match &store {
-            Ok(store) => shared::database(store).await,
+            Ok(store) => shared::database(store, settings, url).await,
             Err(error) => shared::unreachable(error),
         }
     };
@@ -93,6 +95,7 @@ pub(super) async fn look(
         Ok(store) if reachable && storable => try_it(store, &door, serve, cluster, &webs, until).await,
         _ => ["page views", "registration"].map(|name| found(name).skipped("database and public address come first")),
     });
+    findings.extend(watched::findings(&parts, serve.demo));
     findings.push(shared::backups(settings, &parts, serve.demo, now));
     findings.push(data::disk(settings));
     if let Ok(store) = store {
@@ -115,5 +118,6 @@ async fn try_it(
         return ["page views", "registration"]
             .map(|name| found(name).skipped("nobody is there to get its mail: set KARIBU_ONCALL"));
     };
-    Probe::new(door, store, webs, recipient, serve.limits.min_fill).run(until).await
+    let signer = Signer::new(serve.secret_keys.clone().unwrap_or_default());
+    Probe::new(door, store, webs, recipient, serve.limits.min_fill, &signer).run(until).await
 }

@@ -37,6 +37,20 @@ pub(super) struct Report {
     stood_still: Option<f64>,
     /// When it says that a backup was last made.
     pub(super) backup: Option<Timestamp>,
+    /// What it says of those who watch.
+    pub(super) watch: Watch,
+}
+
+/// What a notifier says of those who watch.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Seconds since the monitoring pinged it, and since Prometheus asked it; `None` when that never happened.
+    pub(super) pinged: Option<f64>,
+    pub(super) asked: Option<f64>,
+    /// Whether alerts have a second relay; `None` when no monitoring is expected.
+    pub(super) second_relay: Option<bool>,
+    /// Whether somebody outside watches this host.
+    pub(super) host_watched: Option<bool>,
 }
 
 /// Asks all of them at once.
@@ -77,7 +91,12 @@ impl Report {
             let what = part["what"].as_str().or(part["state"].as_str()).unwrap_or("unknown");
             format!("{name}: {}", what.trim_end_matches('.'))
         });
-        let beat = gauge(metrics, "karibu_notifier_heartbeat_timestamp_seconds");
+        let ago = |name| {
+            let at = gauge(metrics, name)?;
+            // By its own clock, whatever that says.
+            Some(now?.as_duration().as_secs_f64() - at)
+        };
+        let truth = |name| gauge(metrics, name).map(|value| value > 0.0);
         Self {
             role: text("role"),
             instance: text("instance"),
@@ -86,8 +105,13 @@ impl Report {
             ready: readyz["ready"] == true,
             draining: readyz["draining"] == true,
             degraded: degraded.collect(),
-            // By its own clock, whatever that says.
-            stood_still: now.zip(beat).map(|(now, beat)| now.as_duration().as_secs_f64() - beat),
+            stood_still: ago("karibu_notifier_heartbeat_timestamp_seconds"),
+            watch: Watch {
+                pinged: ago("karibu_watchdog_last_ping_timestamp_seconds"),
+                asked: ago("karibu_watchdog_last_scrape_timestamp_seconds"),
+                second_relay: truth("karibu_alert_second_relay"),
+                host_watched: truth("karibu_host_watched"),
+            },
             backup: gauge(metrics, "karibu_backup_last_success_timestamp_seconds")
                 .and_then(|at| Timestamp::from_second(at as i64).ok()),
         }

@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 use registration::ids::SubmissionId;
 use registration::notification::MailState;
 use registration::ports::{Clock, Events, Outbox, Registrations, StoreResult, Uploads, Views};
-use registration::probe::{self, EVENT_FILE, SLUG};
+use registration::probe::{self, SLUG};
 use registration::stored::StoredEvent;
+use registration::token::Signer;
 use store_postgres::PostgresStore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -54,6 +55,8 @@ pub(super) struct Probe<'a> {
     pub(super) min_fill: Duration,
     pub(super) views: Finding,
     pub(super) registration: Finding,
+    /// Header that proves to the webs that this is a check.
+    proof: String,
     submission: Option<SubmissionId>,
 }
 
@@ -74,9 +77,11 @@ impl<'a> Probe<'a> {
         webs: &'a [String],
         recipient: &'a str,
         min_fill: Duration,
+        signer: &Signer,
     ) -> Self {
+        let proof = format!("{}: {}\r\n", probe::PROOF, signer.probe(SystemClock.now()));
         let (views, registration) = (found("page views"), found("registration"));
-        Self { door, store, webs, recipient, min_fill, views, registration, submission: None }
+        Self { door, store, webs, recipient, min_fill, views, registration, proof, submission: None }
     }
 
     /// Tries it until then, and takes it back whatever came of it.
@@ -139,11 +144,7 @@ impl<'a> Probe<'a> {
     async fn event(&mut self) -> Result<StoredEvent, String> {
         let now = SystemClock.now();
         probe::remove_left_behind(self.store, now).await.map_err(|error| error.to_string())?;
-        let known = self.store.by_slug(SLUG).await.map_err(|error| error.to_string())?;
-        if known.is_none_or(|known| known.source != EVENT_FILE) {
-            let imported = sample::import(self.store, EVENT_FILE, false, "the event of `karibu check`", now).await;
-            imported.map_err(|refusal| refusal.to_string())?;
-        }
+        sample::keep_probe(self.store, now).await.map_err(|refusal| refusal.to_string())?;
         let event = self.store.by_slug(SLUG).await.map_err(|error| error.to_string())?;
         event.ok_or_else(|| format!("the event {SLUG} cannot be stored"))
     }
@@ -158,7 +159,7 @@ impl<'a> Probe<'a> {
         let mut form = None;
         for _ in 0..FORMS {
             let opened = Instant::now();
-            let answer = match self.door.get(&format!("/{SLUG}/register?lang=en")).await {
+            let answer = match self.door.ask("GET", &format!("/{SLUG}/register?lang=en"), &self.proof, &[]).await {
                 Ok(answer) if answer.status == 200 => answer,
                 Ok(answer) => {
                     return Err(self.no_form(&format!("status {} from {}", answer.status, instance(&answer))));
@@ -185,7 +186,7 @@ impl<'a> Probe<'a> {
         self.views = if counted != u64::from(FORMS) {
             finding.fail(
                 format!("{told}; {counted} were counted"),
-                "see the logs of the webs, which write page views each second; if somebody else opened that form now, look again",
+                "see the logs of the webs, which write page views each second; if another check runs now, look again",
             )
         } else if let Some(unseen) = self.webs.iter().find(|web| !by_web.contains_key(*web)) {
             finding.warn(
@@ -332,7 +333,8 @@ impl<'a> Probe<'a> {
         body.extend(FILE);
         body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
         let origin = format!("{}://{}", self.door.url.scheme(), self.door.authority());
-        let headers = format!("Origin: {origin}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n");
+        let headers =
+            format!("Origin: {origin}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n{}", self.proof);
         let path = format!("/{SLUG}/register?lang=en");
         self.door.ask("POST", &path, &headers, &body).await.map_err(|why| self.refused(&why))
     }

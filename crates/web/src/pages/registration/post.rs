@@ -48,6 +48,8 @@ pub(crate) async fn post(
     request: Request,
 ) -> Response<Body> {
     let result = match visit.event(&slug) {
+        // Or anybody could have mails sent to anybody by an event that nobody looks at.
+        Ok(entry) if entry.is_probe() && !visit.checks() => Err(PageError::not_found()),
         Ok(entry) => submit(&visit, &entry, request).await.map_err(|error| error.of(&entry)),
         Err(error) => Err(error),
     };
