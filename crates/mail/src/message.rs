@@ -139,14 +139,16 @@ pub(crate) fn address(text: &str) -> Option<Address> {
     Address::new(local, domain).ok()
 }
 
-/// Text as a message holds it: lines end with CRLF, and a NUL may not stand there (RFC 5322, 2.1 and 3.1). lettre would make
-/// the ends of lines, too, moving the rest of the text for each.
+/// Text as a message holds it: lines end with CRLF, a CR or LF stands nowhere else, and a NUL not at all (RFC 5322, 2.1 and
+/// 3.1): relays refuse what could be read as two mails. lettre would make the ends of lines, too, moving the rest of the text
+/// for each, and leave a CR alone.
 fn canonical(text: &str) -> String {
     let mut canonical = String::with_capacity(text.len() + text.len() / 16);
     let mut before = ' ';
     for c in text.chars() {
         match c {
-            '\n' if before != '\r' => canonical.push_str("\r\n"),
+            '\n' if before == '\r' => {}
+            '\r' | '\n' => canonical.push_str("\r\n"),
             '\0' => canonical.push('\u{fffd}'),
             _ => canonical.push(c),
         }
@@ -252,6 +254,14 @@ mod tests {
     #[test]
     fn an_international_domain_is_written_in_ascii() {
         assert_eq!(address("anna@bücher.example").unwrap().to_string(), "anna@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn every_end_of_a_line_is_one_on_the_wire() {
+        assert_eq!(canonical("a\rb\nc\r\nd\r\re\n\nf\r"), "a\r\nb\r\nc\r\nd\r\n\r\ne\r\n\r\nf\r\n");
+        let bytes = Message { text: "\r ".to_owned(), ..message() }.to_bytes().unwrap();
+        let ends = |end: &str| std::str::from_utf8(&bytes).unwrap().matches(end).count();
+        assert_eq!((ends("\r"), ends("\n")), (ends("\r\n"), ends("\r\n")));
     }
 
     proptest! {
