@@ -1,5 +1,5 @@
 //! A client that costs as little as possible, because it shares the processors with what it measures: HTTP/1.1 over TLS on
-//! one kept connection, requests written as bytes.
+//! a kept connection, requests written as bytes.
 
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -28,9 +28,12 @@ impl Trust {
     }
 }
 
-/// One connection.
+/// One connection, and the next one when the server says that it ends.
 pub(crate) struct Client {
     stream: TlsStream<TcpStream>,
+    trust: Trust,
+    /// Whether the last answer said that nothing more comes on this connection (RFC 9112, 9.6).
+    ends: bool,
     /// What was read and belongs to no answer yet.
     buffer: Vec<u8>,
     port: u16,
@@ -59,14 +62,18 @@ impl Answer {
     }
 }
 
+async fn dial(port: u16, trust: &Trust) -> Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let name = ServerName::try_from("localhost").map_err(Error::other)?;
+    trust.0.connect(name, stream).await
+}
+
 impl Client {
     /// Connects to this machine's `port`.
     pub(crate) async fn connect(port: u16, trust: &Trust) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
-        let name = ServerName::try_from("localhost").map_err(Error::other)?;
-        let stream = trust.0.connect(name, stream).await?;
-        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1_024), port })
+        let (trust, stream) = (trust.clone(), dial(port, trust).await?);
+        Ok(Self { stream, trust, ends: false, buffer: Vec::with_capacity(64 * 1_024), port })
     }
 
     /// Gets a path, compressed if that is wanted.
@@ -90,6 +97,10 @@ impl Client {
     }
 
     async fn send(&mut self, request: &[u8]) -> Result<Answer> {
+        if self.ends {
+            self.stream = dial(self.port, &self.trust).await?;
+            self.buffer.clear();
+        }
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         let head = loop {
@@ -101,6 +112,7 @@ impl Client {
         };
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
         let mut answer = Answer { status, head, body: Vec::new() };
+        self.ends = answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let length: usize = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
         while self.buffer.len() < length {
             self.read().await?;

@@ -60,9 +60,10 @@ const MIGRATION: Duration = Duration::from_secs(30 * 60);
 /// longest plan here is short, so compiling it never pays.
 const SESSION: [(&str, &str); 2] = [("synchronous_commit", "on"), ("jit", "off")];
 
-/// The server's limits for sessions of the pool.
+/// The server's limits for sessions of the pool. One whose client was cut off in a transaction lets go of its locks before
+/// anybody gives up waiting for them: the form it had begun to store is sent on to another web, which waits for just these.
 const LIMITS: [(&str, &str); 3] =
-    [("statement_timeout", "8s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
+    [("statement_timeout", "8s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "3s")];
 
 /// The oldest server that is known to do, as `server_version_num` counts.
 const FLOOR: i32 = 15_00_00;

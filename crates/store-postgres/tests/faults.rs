@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use registration::contract::setting::{camp, confirmed, small_file, somebody};
 use registration::ids::EventId;
 use registration::ports::{Events, Health, Outbox, Registrations, StoreError, Uploads};
+use registration::stored::{Registered, Status};
 use store_postgres::PostgresStore;
 use testkit::postgres::{Options, Postgres};
 use testkit::serve::wait_for;
+use testkit::throttle::{Line, Throttle, Way};
 
 async fn store(server: &Postgres) -> (PostgresStore, EventId) {
     let store = PostgresStore::connect(&server.url("postgres"), 4, None).await.expect("connects");
@@ -138,6 +140,29 @@ async fn a_table_locked_by_somebody_else_is_unavailable() {
         tokio::join!(server.run(lock), async { wait_for("the lock", async || store.writable().await.err()).await });
     assert_eq!(answers, StoreError::Unavailable("it does not answer".to_owned()));
     confirmed(&store, &somebody(event)).await;
+}
+
+/// A web that is cut off in the middle of storing a form: nginx gives the same form to another one.
+#[tokio::test]
+async fn what_was_cut_off_half_way_is_stored_by_whoever_gets_it_next() {
+    let server = Postgres::start(Options::default()).await;
+    let (store, event) = store(&server).await;
+    let line = Throttle::start(server.port(), Line { rate: u32::MAX, delay: Duration::ZERO, shared: false });
+    let url = server.url("postgres").replace(&server.port().to_string(), &line.port().to_string());
+    let cut_off = PostgresStore::connect(&url, 1, None).await.expect("connects");
+    confirmed(&cut_off, &somebody(event)).await;
+    let before = line.carried(Way::Up);
+    confirmed(&cut_off, &somebody(event)).await;
+    let usual = line.carried(Way::Up) - before;
+    let new = somebody(event);
+    line.stall(Way::Up, line.carried(Way::Up) + usual * 4 / 5, Duration::from_secs(600));
+    let (stalled, stored) =
+        tokio::join!(async { tokio::time::timeout(Duration::from_secs(20), cut_off.register(&new)).await }, async {
+            wait_for("the cut", async || (!line.will_stall(Way::Up)).then_some(())).await;
+            store.register(&new).await
+        });
+    unavailable(stalled.expect("it is given up"));
+    assert_eq!(stored, Ok(Registered::New(Status::Confirmed)));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub struct Site {
 
 impl Site {
     /// A client that trusts it, as one browser more.
-    fn client(&self, http1: bool) -> Client {
+    pub(super) fn client(&self, http1: bool) -> Client {
         crate::install_tls_provider();
         let authority = reqwest::Certificate::from_pem(self.authority.as_bytes()).expect("it is a certificate");
         let mut builder = Client::builder()
@@ -59,6 +59,12 @@ impl Site {
             builder = builder.http1_only();
         }
         builder.build().expect("a client can be made")
+    }
+
+    /// Which web serves the form now, if one does.
+    pub(super) async fn instance(&self, client: &Client) -> Option<String> {
+        let answer = client.get(format!("{}/{}/register", self.url, self.slug)).send().await.ok()?;
+        answer.status().is_success().then(|| by(&answer))
     }
 
     /// Somebody in front of it.

@@ -7,6 +7,7 @@ mod exhaust;
 mod outcome;
 mod post;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// So often in a row the form is opened before everybody comes.
 const OFTEN: usize = 30;
+
+/// Webs behind nginx.
+const WEBS: usize = 2;
 
 /// A cluster to be broken.
 pub struct Drill {
@@ -61,10 +65,22 @@ impl Drill {
         }
     }
 
+    /// Waits until nginx gives requests to both webs: one that failed in the fault before is left out for a while, and then there
+    /// would be two faults at once.
+    async fn both_webs_answer(&self) {
+        let (client, mut seen) = (self.site.client(false), BTreeSet::new());
+        wait_at_most(self.patience, "both webs", async || {
+            seen.extend(self.site.instance(&client).await);
+            (seen.len() == WEBS).then_some(())
+        })
+        .await;
+    }
+
     /// Runs one fault while people register. `fault` breaks something and mends it, or has it mend itself, and gives the
     /// moment from which healing counts: the fault's end, or, for what heals by itself, its beginning.
     pub async fn run(&mut self, name: &str, allowed: Allowed, fault: impl AsyncFnOnce(&Crowd) -> Instant) -> Outcome {
         self.drills += 1;
+        self.both_webs_answer().await;
         let crowd = Crowd::come(&self.site, &format!("drill-{}", self.drills), self.rate, self.clients);
         let mut wrong = Vec::new();
         if !self.mails_flow(&crowd, Instant::now()).await {
