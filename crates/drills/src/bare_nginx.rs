@@ -17,6 +17,7 @@ pub(crate) const CONNECTIONS: &str = "32";
 pub(crate) struct BareNginx {
     master: Child,
     port: u16,
+    plain: u16,
     /// Bytes of its answer, head and body.
     pub(crate) size: usize,
 }
@@ -25,7 +26,7 @@ impl BareNginx {
     /// Serves the answer as a static file with the same headers and the same certificate (chain and key), and sees that it is
     /// the same.
     pub(crate) async fn start(folder: &Path, answer: &Answer, tls: (&Path, &Path), trust: &Trust) -> Result<Self> {
-        let port = free_port();
+        let (port, plain) = (free_port(), free_port());
         let files = folder.join("files");
         std::fs::create_dir_all(&files)?;
         std::fs::write(files.join("form.html"), "")?;
@@ -66,12 +67,18 @@ impl BareNginx {
                  root {files}; gzip_static on; gzip_vary on;
                  {headers}
                }}
+               server {{
+                 listen 127.0.0.1:{plain};
+                 root {files}; gzip_static on; gzip_vary on;
+                 location / {{ try_files /form.html =404; }}
+                 {headers}
+               }}
              }}"
         );
         let path = folder.join("nginx.conf");
         std::fs::write(&path, conf)?;
         let master = Command::new("nginx").arg("-c").arg(&path).arg("-p").arg(folder).stdin(Stdio::null()).spawn()?;
-        let mut nginx = Self { master, port, size: 0 };
+        let mut nginx = Self { master, port, plain, size: 0 };
         let mut same = loop {
             if let Ok(client) = Client::connect(port, trust).await {
                 break client;
@@ -91,6 +98,11 @@ impl BareNginx {
         format!("https://127.0.0.1:{}/form.html", self.port)
     }
 
+    /// The port where the file is served without TLS, at every path: for a nginx in front.
+    pub(crate) fn plain(&self) -> u16 {
+        self.plain
+    }
+
     /// Processor time of its workers so far.
     pub(crate) fn cpu(&self) -> Duration {
         machine::children(self.master.id()).into_iter().map(|worker| machine::cpu(worker).total()).sum()
@@ -105,10 +117,30 @@ impl Drop for BareNginx {
     }
 }
 
-/// Requests a second by wrk.
+/// Requests a second by wrk, on kept connections.
 pub(crate) fn wrk(url: &str, seconds: u64) -> Result<f64> {
+    wrk_saying("Connection: keep-alive", url, seconds)
+}
+
+/// Requests a second by wrk, on a new connection for each.
+pub(crate) fn wrk_anew(url: &str, seconds: u64) -> Result<f64> {
+    wrk_saying("Connection: close", url, seconds)
+}
+
+fn wrk_saying(header: &str, url: &str, seconds: u64) -> Result<f64> {
     let output = Command::new("wrk")
-        .args(["-t2", "-c", CONNECTIONS, "-d", &format!("{seconds}s"), "-H", "Accept-Encoding: gzip", url])
+        .args([
+            "-t2",
+            "-c",
+            CONNECTIONS,
+            "-d",
+            &format!("{seconds}s"),
+            "-H",
+            "Accept-Encoding: gzip",
+            "-H",
+            header,
+            url,
+        ])
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains("Non-2xx") || text.contains("Socket errors") {
