@@ -10,7 +10,9 @@ be_quiet() {
   # The rest of the time is for those who tell late.
   for part in web-1 web-2 notifier-1 notifier-2; do
     sleep "$((minutes * 60 / 12))"
-    docker restart "${id[$part]}" >/dev/null
+    # As an upgrade does: a new container in place of the old one.
+    docker compose --progress quiet up -d --no-deps --force-recreate "$part" >/dev/null 2>&1 || say "$part could not be replaced"
+    id[$part]=$(docker compose ps -q "$part")
     well "$part"
   done
   # One registration with a file and a mail, taken back again.

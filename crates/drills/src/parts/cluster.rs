@@ -25,6 +25,9 @@ const CLIENTS: usize = 32;
 /// How long mails may take to leave after the load.
 const DRAIN: Duration = Duration::from_secs(180);
 
+/// Memory that has not fallen for so long does not.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// Everything that runs.
 struct Cluster {
     nginx: Nginx,
@@ -95,7 +98,7 @@ pub(crate) async fn run(run: &Run) -> Result<Section> {
 
     form(run, &cluster, &mut section).await?;
     register(run, &mut cluster, &server, &sink, &mut section).await?;
-    memory(&cluster, &mut section);
+    memory(&cluster, &mut section).await;
     section.note(format!(
         "Form: {CONNECTIONS} connections by wrk, gzip; in turns with a nginx that serves the same bytes as a static file, without a log, and with \
          our nginx before that one. Registrations: a POST of the sample's form with a 20 kB PDF by {CLIENTS} clients, answered 303 after the \
@@ -202,10 +205,19 @@ async fn register(
     Ok(())
 }
 
-/// What each process holds after the load.
-fn memory(cluster: &Cluster, section: &mut Section) {
+/// What each process holds after the load, when it gives no more back: allocators do so for some seconds.
+async fn memory(cluster: &Cluster, section: &mut Section) {
     for (name, processes, limit) in [("web", &cluster.webs, 40.0), ("notifier", &cluster.notifiers, 25.0)] {
-        let megabytes = processes.iter().map(|process| machine::rss_mb(process.pid())).fold(0.0, f64::max);
+        let held = || processes.iter().map(|process| machine::rss_mb(process.pid())).fold(0.0, f64::max);
+        let mut megabytes = held();
+        loop {
+            tokio::time::sleep(SETTLES).await;
+            let now = held();
+            if now > megabytes - 0.1 {
+                break;
+            }
+            megabytes = now;
+        }
         section.row([
             format!("memory of a {name} after the load"),
             format!("{megabytes:.1} MB"),
