@@ -85,7 +85,7 @@ pub(crate) async fn run(settings: &Settings, urls: &[String]) -> Outcome {
         };
         match outside.look().await {
             Ok(()) => say(format_args!("{} is well; it is watched from now on.", outside.url)),
-            Err(why) => say(format_args!("{} is watched from now on. {why}", outside.url)),
+            Err(trouble) => say(format_args!("{} is watched from now on. {}", outside.url, trouble.why)),
         }
         watching.spawn(outside.run());
     }

@@ -138,10 +138,11 @@ impl DeadMan {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut known = Known::default();
-        let mut looked = Instant::now();
         loop {
+            // Only the rest counts: telling somebody may take long, while the silence goes on.
+            let rested = Instant::now();
             looks.tick().await;
-            if std::mem::replace(&mut looked, Instant::now()).elapsed() > ASLEEP {
+            if rested.elapsed() > ASLEEP {
                 self.wake();
             }
             match self.silence().await {
@@ -241,6 +242,10 @@ impl DeadMan {
             }
             Err(why) => {
                 known.next = Some(Instant::now() + RETRY);
+                // So that whoever comes first may, and be it us again.
+                if let Some(signs) = self.inner.signs.get() {
+                    let _ = signs.drop_sign(signs::ALARM_BEING_TOLD).await;
+                }
                 tracing::error!(what = words, why, "the monitoring is silent, and the on-call could not be told");
             }
         }

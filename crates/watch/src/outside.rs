@@ -41,12 +41,40 @@ pub struct Outside {
     pub instance: String,
 }
 
+/// What is missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Whether people cannot open the form. Otherwise their mails or the monitoring stand still.
+    pub people: bool,
+    /// In a sentence.
+    pub why: String,
+}
+
 /// What is known of the trouble.
 #[derive(Debug, Default)]
 struct State {
     failing: Option<(Instant, Timestamp)>,
+    people: bool,
     told: Option<Instant>,
     next: Option<Instant>,
+}
+
+impl State {
+    /// Since when there is trouble, if it is time to tell.
+    fn due(&mut self, trouble: &Trouble, now: Timestamp) -> Option<Timestamp> {
+        let worse = trouble.people && !self.people;
+        self.people = trouble.people;
+        // Whoever was told of less does not know this: it is a new trouble.
+        if worse && self.told.is_some() {
+            *self = Self { people: true, ..Self::default() };
+        }
+        let (began, since) = *self.failing.get_or_insert_with(|| (Instant::now(), now));
+        let due = match self.told {
+            Some(told) => told.elapsed() >= AGAIN,
+            None => began.elapsed() >= PATIENCE,
+        };
+        (due && self.next.is_none_or(|next| Instant::now() >= next)).then_some(since)
+    }
 }
 
 /// What `/_check/heartbeat` answers.
@@ -66,7 +94,7 @@ impl Outside {
             looks.tick().await;
             match self.look().await {
                 Ok(()) => self.fine(&mut state).await,
-                Err(why) => self.wrong(&mut state, &why).await,
+                Err(trouble) => self.wrong(&mut state, &trouble).await,
             }
         }
     }
@@ -74,15 +102,26 @@ impl Outside {
     /// Asks once.
     ///
     /// # Errors
-    /// What people or the on-call miss, in a sentence.
-    pub async fn look(&self) -> Result<(), String> {
-        let at = |path| self.url.join(path).map_err(|error| format!("the URL cannot be used ({error})"));
-        match self.fetch.get(&at(FORM)?).await {
-            Ok((200, _)) => {}
-            Ok((status, _)) => return Err(format!("The form does not open: it answers with status {status}.")),
-            Err(why) => return Err(format!("The form does not open: {why}.")),
+    /// What people or the on-call miss.
+    pub async fn look(&self) -> Result<(), Trouble> {
+        self.form().await.map_err(|why| Trouble { people: true, why })?;
+        self.heartbeat().await.map_err(|why| Trouble { people: false, why })
+    }
+
+    fn at(&self, path: &str) -> Result<Url, String> {
+        self.url.join(path).map_err(|error| format!("the URL cannot be used ({error})"))
+    }
+
+    async fn form(&self) -> Result<(), String> {
+        match self.fetch.get(&self.at(FORM)?).await {
+            Ok((200, _)) => Ok(()),
+            Ok((status, _)) => Err(format!("The form does not open: it answers with status {status}.")),
+            Err(why) => Err(format!("The form does not open: {why}.")),
         }
-        match self.fetch.get(&at(HEARTBEAT)?).await {
+    }
+
+    async fn heartbeat(&self) -> Result<(), String> {
+        match self.fetch.get(&self.at(HEARTBEAT)?).await {
             Ok((200, _)) => Ok(()),
             Ok((_, body)) => match serde_json::from_str::<Heartbeat>(&body) {
                 Ok(heartbeat) if !heartbeat.wrong.is_empty() => Err(heartbeat.wrong.join(" ")),
@@ -92,16 +131,9 @@ impl Outside {
         }
     }
 
-    async fn wrong(&self, state: &mut State, why: &str) {
-        let now = Instant::now();
-        let (began, since) = *state.failing.get_or_insert_with(|| (now, self.post.clock.now()));
-        let due = match state.told {
-            Some(told) => told.elapsed() >= AGAIN,
-            None => began.elapsed() >= PATIENCE,
-        };
-        if !due || state.next.is_some_and(|next| now < next) {
-            return;
-        }
+    async fn wrong(&self, state: &mut State, trouble: &Trouble) {
+        let Some(since) = state.due(trouble, self.post.clock.now()) else { return };
+        let why = trouble.why.as_str();
         let host = self.url.host_str().unwrap_or_default();
         let alarm = Alarm {
             resolved: false,
@@ -155,5 +187,33 @@ impl Outside {
             tracing::info!(host, "works again; the on-call was told");
         }
         *state = State::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_was_told_of_less_is_told_of_what_is_worse() {
+        let trouble = |people| Trouble { people, why: String::new() };
+        let at = |seconds: i64| Timestamp::constant(1_800_000_000 + seconds, 0);
+        let mut state = State::default();
+        assert_eq!(state.due(&trouble(false), at(0)), None);
+        sleep(PATIENCE).await;
+        assert_eq!(state.due(&trouble(false), at(30)), Some(at(0)));
+        state.told = Some(Instant::now());
+        sleep(PATIENCE).await;
+        assert_eq!(state.due(&trouble(false), at(60)), None, "it was told");
+        assert_eq!(state.due(&trouble(true), at(60)), None, "a restart takes less");
+        sleep(PATIENCE).await;
+        assert_eq!(state.due(&trouble(true), at(90)), Some(at(60)), "since the form does not open");
+        state.told = Some(Instant::now());
+        sleep(AGAIN.saturating_sub(PATIENCE)).await;
+        assert_eq!(state.due(&trouble(false), at(1_860)), None, "what is less was told with it");
+        sleep(PATIENCE).await;
+        assert_eq!(state.due(&trouble(false), at(1_890)), Some(at(60)), "again after half an hour");
     }
 }

@@ -56,16 +56,21 @@ impl Signs for Shared {
     }
 }
 
-/// Takes mails unless it is down.
+/// Takes mails unless it is down or frozen.
 #[derive(Default)]
 struct Relay {
     mails: Mutex<Vec<Message>>,
     down: AtomicBool,
+    frozen: AtomicBool,
 }
 
 #[async_trait]
 impl Transport for Relay {
     async fn send(&self, message: &Message) -> Result<(), SendError> {
+        if self.frozen.load(Ordering::Relaxed) {
+            seconds(30).await;
+            return Err(SendError::Relay("greeting: timed out".to_owned()));
+        }
         if self.down.load(Ordering::Relaxed) {
             return Err(SendError::Relay("connect: refused".to_owned()));
         }
@@ -212,8 +217,22 @@ async fn a_relay_that_is_down_is_tried_again_and_the_second_takes_its_place() {
     both_speak(&one, 60).await;
     seconds(120).await;
     second.down.store(false, Ordering::Relaxed);
-    seconds(90).await;
+    seconds(20).await;
     assert_eq!((first.subjects().len(), second.subjects()), (0, vec![SILENT.to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_says_nothing_makes_no_silence_end() {
+    let (first, second) = (Arc::new(Relay::default()), Arc::new(Relay::default()));
+    first.frozen.store(true, Ordering::Relaxed);
+    let one = notifier("notifier-1", &[&first, &second]);
+    one.share(Arc::new(Shared::default()));
+    tokio::spawn(one.clone().run());
+    both_speak(&one, 60).await;
+    seconds(300).await;
+    assert_eq!(second.subjects(), [SILENT], "once, and it is not over");
+    both_speak(&one, 90).await;
+    assert_eq!(second.subjects(), [SILENT, SPEAKS]);
 }
 
 #[tokio::test(start_paused = true)]
