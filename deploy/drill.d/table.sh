@@ -82,9 +82,9 @@ write_document() {
   local begin='<!-- deploy/drill writes from here -->' end='<!-- deploy/drill writes to here -->' made
   made=$(mktemp)
   {
-    sed "/^$begin\$/q" docs/drills.md
+    sed "\|^$begin\$|q" docs/drills.md
     printf '\n%s\n\n' "$(table)"
-    sed -n "/^$end\$/,\$p" docs/drills.md
+    sed -n "\|^$end\$|,\$p" docs/drills.md
   } >"$made"
   cat "$made" >docs/drills.md
   rm -f "$made"
