@@ -78,15 +78,16 @@ tell_table() {
   table
 }
 
+# write_document FILE: the table, between its marks.
 write_document() {
-  local begin='<!-- deploy/drill writes from here -->' end='<!-- deploy/drill writes to here -->' made
+  local file=$1 made begin='<!-- deploy/drill writes from here -->' end='<!-- deploy/drill writes to here -->'
   made=$(mktemp)
   {
-    sed "\|^$begin\$|q" docs/drills.md
+    sed "\|^$begin\$|q" "$file"
     printf '\n%s\n\n' "$(table)"
-    sed -n "\|^$end\$|,\$p" docs/drills.md
+    sed -n "\|^$end\$|,\$p" "$file"
   } >"$made"
-  cat "$made" >docs/drills.md
+  cat "$made" >"$file"
   rm -f "$made"
 }
 
