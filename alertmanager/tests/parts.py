@@ -70,11 +70,11 @@ class Relay:
         self.port = int(self.process.stdout.readline().split()[1])
         self.url = f"smtp://karibu:p%40ss%3A%20word@localhost:{self.port}"
 
-    def mode(self, mode):
+    def mode(self, mode, **more):
         """Says how the relay behaves, and waits until it does."""
         self.number += 1
         part = self.folder / "control.part"
-        part.write_text(json.dumps({"number": self.number, "mode": mode}))
+        part.write_text(json.dumps({"number": self.number, "mode": mode} | more))
         part.rename(self.folder / "control")
         seen = self.folder / "seen"
         until(lambda: seen.exists() and seen.read_text() == str(self.number), "the relay took no order")

@@ -10,7 +10,7 @@
 #   only_demo why_demo row_folder   whether it is for demos only, and why; where its mails lie, if not in the catcher's folder
 what_of() {
   local service=${1%%:*} fault=${1#*:} part
-  parts=$service run=do_$fault limit=60 wait=180 patience=240 alone=no later=no only_demo=no why_demo='' row_folder=''
+  parts=$service run=do_$fault limit=60 wait=180 patience=420 alone=no later=no only_demo=no why_demo='' row_folder=''
   case "$service" in
     web | notifier) parts="$service-1 $service-2" ;;
     mail) parts= ;;

@@ -41,6 +41,9 @@ keep() {
   fi
 }
 
+# The only consumer that is given something; all of them without a name.
+only=''
+
 # A consumer's volume belongs to its user; nobody else looks in.
 volume() {
   local folder=$secrets/$1
@@ -53,6 +56,7 @@ volume() {
 
 # give CONSUMER UID NAME VALUE
 give() {
+  [ -z "$only" ] || [ "$1" = "$only" ] || return 0
   volume "$1" "$2"
   # Not through a pipe: what a pipe's end notes in `changed` is lost.
   put "$secrets/$1/$3" 0400 "$2:$2" < <(printf '%s' "$4")
@@ -60,6 +64,7 @@ give() {
 
 # give_file CONSUMER UID NAME FILE
 give_file() {
+  [ -z "$only" ] || [ "$1" = "$only" ] || return 0
   volume "$1" "$2"
   put "$secrets/$1/$3" 0400 "$2:$2" <"$4"
 }

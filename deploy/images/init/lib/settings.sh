@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # Reads and judges the settings of .env. Each refusal is one sentence that names the setting. Included by init.
 
-# Sets demo, public_url, host, smtp_url, alert_smtp_url, backup_key.
+# Sets demo, public_url, host, smtp_url, alert_smtp_url, heartbeat_url, backup_key.
 read_settings() {
   public_url=${KARIBU_PUBLIC_URL:-}
-  smtp_url=$(relay KARIBU_SMTP_URL "${KARIBU_SMTP_SET:-}")
-  alert_smtp_url=$(relay KARIBU_ALERT_SMTP_URL "${KARIBU_ALERT_SMTP_SET:-}")
+  smtp_url=$(hidden KARIBU_SMTP_URL "${KARIBU_SMTP_SET:-}")
+  alert_smtp_url=$(hidden KARIBU_ALERT_SMTP_URL "${KARIBU_ALERT_SMTP_SET:-}")
+  heartbeat_url=$(hidden KARIBU_HEARTBEAT_URL "${KARIBU_HEARTBEAT_SET:-}")
   backup_key=${KARIBU_BACKUP_KEY:-}
 
   [[ $public_url =~ ^https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?/?$ ]] ||
@@ -38,6 +39,9 @@ read_settings() {
     [ -n "$backup_key" ] ||
       refuse "KARIBU_BACKUP_KEY is missing: make a key on another machine (age-keygen -o karibu.key), keep it there, and set its public half, age1…"
   fi
+
+  [[ -z $heartbeat_url || $heartbeat_url =~ ^https?://[^/[:space:]]+[^[:space:]]*$ ]] ||
+    refuse "KARIBU_HEARTBEAT_URL is no address, such as https://heartbeat.example.net/karibu"
 
   # Alertmanager's start judges these, too; there nobody reads it.
   [[ ${KARIBU_RUNBOOK_URL:-} =~ ^(https?://[A-Za-z0-9._~:/@%+-]+)?$ ]] ||
@@ -92,8 +96,8 @@ addresses() {
   done <<<"$rest"
 }
 
-# relay NAME SET: a mail relay, from the project's .env. Its password is nobody's environment: compose tells only whether one is set.
-relay() {
+# hidden NAME SET: a setting with a secret in it, from the project's .env. It is nobody's environment: compose tells only whether it is set.
+hidden() {
   local line value='' file=/project/.env
   if [ -f "$file" ]; then
     # The last one counts, as for compose.
