@@ -122,12 +122,12 @@ await_state() {
   done
 }
 
-# Whether nothing fires of what is wanted; waits for it a while.
+# Whether nothing fires of what is wanted; waits for it as long as what comes and goes is held.
 at_rest() {
   local each one
   IFS=, read -ra each <<<"$want"
   for one in "${each[@]}"; do
-    if [[ $one == alert* ]]; then await_state 120 off "$one" || return 1; fi
+    if [[ $one == alert* ]]; then await_state 420 off "$one" || return 1; fi
   done
 }
 
