@@ -29,8 +29,8 @@ what_of() {
       want='alert SmtpRelayDown relay' alone=yes run=break_relay only_demo=yes
       why_demo='the relay is not ours to stop'
       ;;
-    web-*) want="alert WebRedundancyLost $service" limit=180 wait=300 ;;
-    notifier-*) want="alert NotifierRedundancyLost $service" limit=180 wait=300 ;;
+    web-*) want="alert WebRedundancyLost $service" limit=180 wait=300 patience=780 ;;
+    notifier-*) want="alert NotifierRedundancyLost $service" limit=180 wait=300 patience=780 ;;
     backup) want='alert BackupDown backup' ;;
     certificate) want='alert TlsCertificateExpiry certificate' limit=180 wait=300 run=end_certificate ;;
     disk) want='alert DiskAlmostFull host' limit=180 wait=300 run=fill_disk ;;

@@ -127,7 +127,7 @@ at_rest() {
   local each one
   IFS=, read -ra each <<<"$want"
   for one in "${each[@]}"; do
-    if [[ $one == alert* ]]; then await_state 420 off "$one" || return 1; fi
+    if [[ $one == alert* ]]; then await_state "$patience" off "$one" || return 1; fi
   done
 }
 

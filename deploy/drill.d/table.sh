@@ -70,7 +70,7 @@ table() {
   done
   for i in "${!notes[@]}"; do printf '\n%s\n' "${notes[$i]}"; done
   printf '\n<sub>%s, %s cores, Docker %s, Linux %s, commit %s</sub>\n' "$(date -u +%Y-%m-%d)" "$(nproc)" "$(docker version --format '{{.Server.Version}}')" \
-    "$(uname -r)" "$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
+    "$(uname -r)" "$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.revision"}}' "${id[web-1]}")"
 }
 tell_table() {
   reckon
