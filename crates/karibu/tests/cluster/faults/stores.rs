@@ -79,8 +79,8 @@ async fn postgres_comes_back_to_all_that_was_promised() {
     postgres.run("alter system set max_connections = 60").await;
     let crash = drill.run("PostgreSQL crash", Allowed::Pages, async |_| {
         postgres.stop().await;
-        // Longer than a request waits for a connection.
-        sleep(2 * AWAY).await;
+        // Longer than both webs, one after the other, wait for a connection.
+        sleep(3 * AWAY).await;
         postgres.start_again().await;
         Instant::now()
     });
