@@ -17,10 +17,10 @@ be_quiet() {
     replaced=$((replaced + 1))
   done
   # One registration with a file and a mail, taken back again. A notifier that was just replaced has not heard the monitoring yet.
-  local end=$((SECONDS + 60))
-  until deploy/check >/dev/null 2>&1; do
+  local end=$((SECONDS + 60)) said
+  until said=$(deploy/check 2>&1); do
     if ((SECONDS > end)); then
-      say "deploy/check is not content; that is no matter of mails"
+      say "deploy/check is not content; that is no matter of mails: $(grep ^FAIL <<<"$said" || true)"
       break
     fi
     sleep 5
